@@ -1,0 +1,179 @@
+/**
+ * A Runnable made of Runnables. Running it is itself an Effect that fails with the first child that gives up, so trees
+ * nest: that is all a supervision tree is.
+ *
+ * @since 0.1.0
+ */
+import type * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Predicate from "effect/Predicate"
+import type { Scope } from "effect/Scope"
+import { type ManagerOptions, type ManagerSettings, managerSettings } from "./internal/managerSettings.ts"
+import * as operations from "./internal/operations.ts"
+import * as Runnable from "./Runnable.ts"
+import { type Handle, makeEngine, type Supervisor } from "./Supervisor.ts"
+import { DuplicateChild } from "./SupervisorError.ts"
+
+const TypeId = "~effect-supervisor/ProcessManager"
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface ProcessManager<out E = never, out R = never> extends Runnable.Runnable<E, R> {
+  readonly [TypeId]: typeof TypeId
+  readonly children: ReadonlyArray<Runnable.Runnable<E, unknown>>
+  readonly options: ManagerSettings
+}
+
+/**
+ * Options of a manager: how it treats its children, and everything that can be said about a Runnable. Its `grace` is
+ * "infinity" by default and its `ready` is when all its children are.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Options<in E = never, out R = never> extends ManagerOptions, Omit<Runnable.Options<E, R>, "ready"> {}
+
+const defaults: Runnable.Settings = {
+  ...Runnable.defaults,
+  graceMillis: Number.POSITIVE_INFINITY,
+  ready: "signal"
+}
+
+/** One incarnation of a manager: its children, from the first to the last. */
+const run = <E, R>(manager: () => ProcessManager<E, R>): Effect.Effect<void, E, R> =>
+  Effect.contextWith((context: Context.Context<R>) =>
+    Effect.callback<void, E>((resume) => {
+      const { engine } = open(manager(), context)
+      engine.whenClosed((exit) => resume(exit as Exit.Exit<void, E>))
+      engine.begin(manager().children)
+      return operations.shutdown(engine, () => engine.shutdown())
+    })
+  )
+
+const open = <E, R>(manager: ProcessManager<E, R>, context: Context.Context<R>) =>
+  makeEngine({
+    name: manager.name,
+    settings: manager.options,
+    budgetMillis: manager.settings.graceMillis,
+    context
+  })
+
+const describe = <E, R>(
+  name: string,
+  children: ReadonlyArray<Runnable.Runnable<E, unknown>>,
+  settings: ManagerSettings,
+  base: Runnable.Settings,
+  options?: Runnable.Options<E, unknown>
+): ProcessManager<E, R> => {
+  const names = new Set<string>()
+  for (const child of children) {
+    if (names.has(child.name)) throw new DuplicateChild({ name: child.name, path: child.name, supervisor: name })
+    names.add(child.name)
+  }
+  const effect = run<E, R>(() => self)
+  const self: ProcessManager<E, R> = Object.assign(
+    Runnable.makeProto<E, R>(Runnable.Proto, name, effect, base, options),
+    { [TypeId]: TypeId, children, options: settings } as const
+  )
+  return self
+}
+
+/**
+ * Whether a value is a manager.
+ *
+ * @category guards
+ * @since 0.1.0
+ */
+export const isProcessManager = (u: unknown): u is ProcessManager<unknown, unknown> => Predicate.hasProperty(u, TypeId)
+
+/**
+ * A manager from a name and its children, which start in this order and stop in reverse.
+ *
+ * **Details**
+ *
+ * It ends well when no child is left to run, or when it is shut down. It fails with the first child that gives up, after
+ * all the others have been stopped. Throws `DuplicateChild` and `InvalidOption`.
+ *
+ * **Example** (A tree)
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { ProcessManager, RestartPolicy, Runnable } from "effect-supervisor"
+ *
+ * const web = ProcessManager.make("web", [
+ *   Runnable.make("listener", Effect.never),
+ *   Runnable.make("cache", Effect.never)
+ * ], { restart: RestartPolicy.supervised, strategy: "rest-for-one" })
+ *
+ * const app = ProcessManager.make("app", [web, Runnable.make("metrics", Effect.never)])
+ * const fiber = Effect.runFork(app)
+ * ```
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make = <const Children extends ReadonlyArray<Runnable.Any>, R2 = never>(
+  name: string,
+  children: Children,
+  options?: Options<NoInfer<Runnable.Error<Children[number]>>, R2>
+): ProcessManager<
+  Runnable.Error<Children[number]>,
+  Exclude<Runnable.Services<Children[number]> | R2, Supervisor>
+> =>
+  describe(
+    name,
+    children as ReadonlyArray<Runnable.Runnable<Runnable.Error<Children[number]>, unknown>>,
+    managerSettings(`ProcessManager "${name}"`, options),
+    defaults,
+    options as Runnable.Options<Runnable.Error<Children[number]>, unknown> | undefined
+  )
+
+/**
+ * A new description with one more child, the last in order.
+ *
+ * @category combinators
+ * @since 0.1.0
+ */
+export const add =
+  <E2, R2>(runnable: Runnable.Runnable<E2, R2>) =>
+  <E, R>(self: ProcessManager<E, R>): ProcessManager<E | E2, R | Exclude<R2, Supervisor>> =>
+    describe<E | E2, R | Exclude<R2, Supervisor>>(
+      self.name,
+      [...self.children, runnable],
+      self.options,
+      self.settings
+    )
+
+/**
+ * Starts a manager and waits until all its children are ready; it runs until the scope is closed. For control from
+ * outside.
+ *
+ * **Details**
+ *
+ * If a child gives up before all are ready, those already started are stopped and this fails with its cause: there is
+ * never half a tree. What happens later is in `Handle.await`.
+ *
+ * @category running
+ * @since 0.1.0
+ */
+export const start = <E, R>(self: ProcessManager<E, R>): Effect.Effect<Handle<E>, E, R | Scope> =>
+  Effect.contextWith((context: Context.Context<R | Scope>) =>
+    Effect.gen(function*() {
+      const { engine, handle } = yield* Effect.acquireRelease(
+        Effect.sync(() => {
+          const opened = open(self, context)
+          opened.engine.begin(self.children)
+          return opened
+        }),
+        ({ engine }) => operations.shutdown(engine, () => engine.shutdown())
+      )
+      yield* engine.readied
+      if (engine.phase._tag === "Closed" && Exit.isFailure(engine.phase.exit)) {
+        return yield* engine.phase.exit as Exit.Failure<never, E>
+      }
+      return handle as Handle<unknown> as unknown as Handle<E>
+    })
+  )

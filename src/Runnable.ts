@@ -1,0 +1,456 @@
+/**
+ * A Runnable is an Effect with a name and a policy: what to do when that Effect ends.
+ *
+ * It is itself an Effect. Run alone it is one incarnation, unsupervised, which is how to test it. Under a supervisor it
+ * is started, watched, restarted and stopped as its options say. Every incarnation has a `Scope` of its own, whose
+ * finalizers have run before the next one starts.
+ *
+ * @since 0.1.0
+ */
+import * as Context from "effect/Context"
+import type * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Effectable from "effect/Effectable"
+import type * as Exit from "effect/Exit"
+import { dual } from "effect/Function"
+import * as Layer from "effect/Layer"
+import * as Predicate from "effect/Predicate"
+import type * as Scope from "effect/Scope"
+import * as Control from "./Control.ts"
+import * as validate from "./internal/validate.ts"
+import * as RestartPolicy from "./RestartPolicy.ts"
+import type { Handle, Supervisor } from "./Supervisor.ts"
+import { InvalidOption } from "./SupervisorError.ts"
+
+const TypeId = "~effect-supervisor/Runnable"
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface Runnable<out E = never, out R = never> extends Effect.Effect<void, E, R> {
+  readonly [TypeId]: typeof TypeId
+  /** Unique under one supervisor; a segment of the child's path. */
+  readonly name: string
+  /** What one incarnation does. */
+  readonly effect: Effect.Effect<unknown, E, R | Scope.Scope>
+  readonly settings: Settings
+}
+
+/**
+ * Any Runnable.
+ *
+ * @category type-level
+ * @since 0.1.0
+ */
+export type Any = Runnable<unknown, unknown>
+
+/**
+ * What a Runnable can fail with.
+ *
+ * @category type-level
+ * @since 0.1.0
+ */
+export type Error<T> = T extends Runnable<infer E, infer _R> ? E : never
+
+/**
+ * What a Runnable needs.
+ *
+ * @category type-level
+ * @since 0.1.0
+ */
+export type Services<T> = T extends Runnable<infer _E, infer R> ? R : never
+
+/**
+ * A liveness check, run while the child is ready. Kubernetes' defaults.
+ *
+ * **Details**
+ *
+ * The check fails when its effect fails, dies or takes longer than `timeout`. After `failures` in a row the incarnation
+ * ends with `Unhealthy`, and the restart policy decides. A check that succeeds counts from zero again.
+ *
+ * @see https://kubernetes.io/docs/concepts/workloads/pods/probes/
+ * @category models
+ * @since 0.1.0
+ */
+export interface HealthCheck<out R = never> {
+  readonly check: Effect.Effect<unknown, unknown, R>
+  /** From ready to the first check. Default: 0 seconds. */
+  readonly initialDelay?: Duration.Input | undefined
+  /** From the end of one check to the next. Default: 10 seconds. */
+  readonly interval?: Duration.Input | undefined
+  /** How long one check may take. Default: 1 second. */
+  readonly timeout?: Duration.Input | undefined
+  /** How many failures in a row end the incarnation. Default: 3. */
+  readonly failures?: number | undefined
+}
+
+/**
+ * Everything that can be said about a Runnable. All of it is optional.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Options<in E = never, out R = never> {
+  /** What to do when it ends; a `Schedule` alone means `RestartPolicy.onFailure(schedule)`. Default: `RestartPolicy.never`. */
+  readonly restart?: RestartPolicy.RestartPolicy<E> | RestartPolicy.RestartSchedule<E> | undefined
+  /** How long it may take to stop by itself once it was asked, if it listens. Default: "5 seconds"; managers "infinity". */
+  readonly grace?: Duration.Input | undefined
+  /** How long after its interruption it is waited for before it is abandoned. Default: "5 seconds". */
+  readonly abandonAfter?: Duration.Input | undefined
+  /** When it counts as ready: when it has started, or when it calls `Control.ready`. Default: "started". */
+  readonly ready?: "started" | "signal" | undefined
+  /** How long it may take to become ready, restarts included; then it gives up with `StartTimeout`. Default: unlimited. */
+  readonly startTimeout?: Duration.Input | undefined
+  /** Its good end can end the manager: see the manager's `autoShutdown`. Default: false. */
+  readonly significant?: boolean | undefined
+  /** A liveness check. Default: none. */
+  readonly health?: HealthCheck<R> | undefined
+  /** The longest time between two `Control.heartbeat`s; longer ends the incarnation with `Unresponsive`. Default: none. */
+  readonly watchdog?: Duration.Input | undefined
+  /** What a reload does here. More can be added from within by `Control.onReload`. Default: nothing. */
+  readonly onReload?: Effect.Effect<unknown, unknown, R> | undefined
+  /** How long its handlers may take for one reload. Default: "30 seconds". */
+  readonly reloadTimeout?: Duration.Input | undefined
+  /** A new incarnation may start although the old one would not end. Default: false. */
+  readonly overlap?: boolean | undefined
+  /** `Handle.reconcile` keeps a child whose version did not change, also when its effect is another object. Default: none. */
+  readonly version?: unknown
+}
+
+/**
+ * A `HealthCheck` with its defaults filled in.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface HealthSettings {
+  readonly check: Effect.Effect<unknown, unknown, unknown>
+  readonly initialDelayMillis: number
+  readonly intervalMillis: number
+  readonly timeoutMillis: number
+  readonly failures: number
+}
+
+/**
+ * `Options` with the defaults filled in and durations in milliseconds.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Settings {
+  readonly restart: RestartPolicy.RestartPolicy<never>
+  readonly graceMillis: number
+  readonly abandonAfterMillis: number
+  readonly ready: "started" | "signal"
+  readonly startTimeoutMillis: number | undefined
+  readonly significant: boolean
+  readonly health: HealthSettings | undefined
+  readonly watchdogMillis: number | undefined
+  readonly onReload: Effect.Effect<unknown, unknown, unknown> | undefined
+  readonly reloadTimeoutMillis: number
+  readonly overlap: boolean
+  readonly version: unknown
+}
+
+/**
+ * The defaults of all options.
+ *
+ * @category constants
+ * @since 0.1.0
+ */
+export const defaults: Settings = {
+  restart: RestartPolicy.never,
+  graceMillis: 5000,
+  abandonAfterMillis: 5000,
+  ready: "started",
+  startTimeoutMillis: undefined,
+  significant: false,
+  health: undefined,
+  watchdogMillis: undefined,
+  onReload: undefined,
+  reloadTimeoutMillis: 30_000,
+  overlap: false,
+  version: undefined
+}
+
+const healthSettings = (subject: string, health: HealthCheck<unknown>): HealthSettings => ({
+  check: health.check,
+  initialDelayMillis: validate.millis(subject, "health.initialDelay", health.initialDelay ?? 0),
+  intervalMillis: validate.positiveMillis(subject, "health.interval", health.interval ?? "10 seconds"),
+  timeoutMillis: validate.positiveMillis(subject, "health.timeout", health.timeout ?? "1 second"),
+  failures: validate.count(subject, "health.failures", health.failures ?? 3)
+})
+
+/** The one place where options become settings: what is not said keeps its value in `base`. */
+const settle = <E>(subject: string, base: Settings, options: Options<E, unknown>): Settings => {
+  const settings: Settings = {
+    restart: options.restart === undefined ? base.restart : RestartPolicy.fromInput(options.restart),
+    graceMillis: options.grace === undefined ? base.graceMillis : validate.millis(subject, "grace", options.grace),
+    abandonAfterMillis: options.abandonAfter === undefined
+      ? base.abandonAfterMillis
+      : validate.millis(subject, "abandonAfter", options.abandonAfter),
+    ready: validate.oneOf(subject, "ready", options.ready ?? base.ready, ["started", "signal"]),
+    startTimeoutMillis: options.startTimeout === undefined
+      ? base.startTimeoutMillis
+      : validate.positiveMillis(subject, "startTimeout", options.startTimeout),
+    significant: options.significant ?? base.significant,
+    health: options.health === undefined ? base.health : healthSettings(subject, options.health),
+    watchdogMillis: options.watchdog === undefined
+      ? base.watchdogMillis
+      : validate.positiveMillis(subject, "watchdog", options.watchdog),
+    onReload: options.onReload ?? base.onReload,
+    reloadTimeoutMillis: options.reloadTimeout === undefined
+      ? base.reloadTimeoutMillis
+      : validate.positiveMillis(subject, "reloadTimeout", options.reloadTimeout),
+    overlap: options.overlap ?? base.overlap,
+    version: options.version ?? base.version
+  }
+  if (settings.significant && settings.restart._tag === "Always") {
+    throw new InvalidOption({
+      subject,
+      option: "significant",
+      value: true,
+      expected: "false for a child that is always restarted, since it never ends: use RestartPolicy.onFailure or never"
+    })
+  }
+  return settings
+}
+
+/** @internal */
+export const Proto: object = {
+  ...Effectable.Prototype<Runnable<unknown, unknown>>({
+    label: "Runnable",
+    evaluate() {
+      return Effect.scoped(Effect.asVoid(this.effect))
+    }
+  }),
+  [TypeId]: TypeId,
+  toJSON(this: Runnable<unknown, unknown>) {
+    return { _id: "Runnable", name: this.name }
+  }
+}
+
+/** @internal */
+export const makeProto = <E, R>(
+  proto: object,
+  name: string,
+  effect: Effect.Effect<unknown, E, R | Scope.Scope>,
+  base: Settings,
+  options: Options<E, unknown> | undefined
+): Runnable<E, R> => {
+  const self = Object.create(proto)
+  self.name = validate.name("Runnable", name)
+  self.effect = effect
+  self.settings = options === undefined ? base : settle(`Runnable "${name}"`, base, options)
+  return self
+}
+
+/**
+ * Whether a value is a Runnable.
+ *
+ * @category guards
+ * @since 0.1.0
+ */
+export const isRunnable = (u: unknown): u is Runnable<unknown, unknown> => Predicate.hasProperty(u, TypeId)
+
+/**
+ * A Runnable from a name and an Effect.
+ *
+ * **Details**
+ *
+ * `R` loses `Scope`: every incarnation gets one of its own. Throws `InvalidOption` if the name is empty or contains a
+ * slash, or if an option makes no sense.
+ *
+ * **Example** (A worker that is restarted)
+ *
+ * ```ts
+ * import { Effect, Schedule } from "effect"
+ * import { Runnable } from "effect-supervisor"
+ *
+ * const worker = Runnable.make("worker", Effect.sleep("1 second").pipe(Effect.andThen(Effect.fail("boom"))), {
+ *   restart: Schedule.exponential("100 millis"),
+ *   grace: "2 seconds"
+ * })
+ * ```
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make = <E = never, R = never, R2 = never>(
+  name: string,
+  effect: Effect.Effect<unknown, E, R>,
+  options?: Options<NoInfer<E>, R2>
+): Runnable<E, Exclude<R | R2, Scope.Scope>> =>
+  makeProto<E, Exclude<R | R2, Scope.Scope>>(
+    Proto,
+    name,
+    // `Scope` is what the supervisor provides; TypeScript cannot see that Exclude and union cancel out.
+    effect as Effect.Effect<unknown, E, Exclude<R | R2, Scope.Scope> | Scope.Scope>,
+    defaults,
+    options as Options<E, unknown> | undefined
+  )
+
+/**
+ * A Runnable from a Layer: each incarnation builds the layer afresh, with its own `Scope` and its own `MemoMap`, is ready
+ * when it is built and keeps it until it is stopped.
+ *
+ * **Gotchas**
+ *
+ * A fiber that the layer forks and that dies later is not noticed, as with `Layer.launch`: make it a child of its own,
+ * with `Runnable.layer`.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const fromLayer = <ROut, E = never, R = never, R2 = never>(
+  name: string,
+  layer: Layer.Layer<ROut, E, R>,
+  options?: Options<NoInfer<E>, R2>
+): Runnable<E, Exclude<R | R2, Scope.Scope>> =>
+  make(
+    name,
+    Effect.gen(function*() {
+      const scope = yield* Effect.scope
+      const memoMap = yield* Layer.makeMemoMap
+      yield* Layer.buildWithMemoMap(layer, memoMap, scope)
+      yield* Control.ready
+      return yield* Effect.never
+    }),
+    { ready: "signal", ...options }
+  )
+
+/**
+ * Does nothing until it is stopped: keeps an otherwise empty manager alive.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const idle = (name: string = "idle"): Runnable => make(name, Effect.never)
+
+/**
+ * The Runnable as a Layer: building it adds the child to the `Supervisor` in the context and waits until the child is
+ * ready, closing it stops the child and takes it out again. So whatever the layer is built from outlives the child.
+ *
+ * **Details**
+ *
+ * The layer's `E` is the child's: `Supervisor.launch` fails with it, both when the child could not start and when it
+ * gave up later. A name that is taken is a defect.
+ *
+ * **Example** (Supervised layers in an application)
+ *
+ * ```ts
+ * import { Effect, Layer } from "effect"
+ * import { Runnable, Supervisor } from "effect-supervisor"
+ *
+ * const poller = Runnable.make("poller", Effect.never)
+ * const app = Layer.mergeAll(Runnable.layer(poller), Runnable.layer(Runnable.idle()))
+ * const main = Supervisor.launch(app)
+ * ```
+ *
+ * @category layers
+ * @since 0.1.0
+ */
+export const layer = <E, R>(self: Runnable<E, R>): Layer.Layer<never, E, R | Supervisor> =>
+  Layer.effectDiscard(Effect.gen(function*() {
+    const supervisor = yield* Registry
+    const remove = Effect.ignore(supervisor.remove(self.name))
+    // Its supervisor's E is not known here; `Supervisor.launch` gives it back from the layer's type.
+    const add = Effect.orDie(supervisor.add(self as Runnable<never, R>))
+    yield* Effect.acquireRelease(Effect.onInterrupt(add, () => remove), () => remove, { interruptible: true })
+  }))
+
+/** The service key of `Supervisor`, which stands a floor above: keys are equal when their names are. */
+const Registry = Context.Service<Supervisor, Handle<never>>("effect-supervisor/Supervisor")
+
+const clone = <Self extends Any>(self: Self, options: Options<never, unknown>): Self =>
+  Object.assign(Object.create(Object.getPrototypeOf(self)), self, {
+    settings: settle(`Runnable "${self.name}"`, self.settings, options)
+  })
+
+/**
+ * Sets the restart policy; a schedule alone means `RestartPolicy.onFailure(schedule)`.
+ *
+ * @category options
+ * @since 0.1.0
+ */
+export const restart: {
+  <E>(
+    policy: RestartPolicy.RestartPolicy<E> | RestartPolicy.RestartSchedule<E>
+  ): <Self extends Runnable<E, unknown>>(self: Self) => Self
+  <Self extends Any>(
+    self: Self,
+    policy: RestartPolicy.RestartPolicy<Error<Self>> | RestartPolicy.RestartSchedule<Error<Self>>
+  ): Self
+} = dual(
+  2,
+  <Self extends Any>(
+    self: Self,
+    policy: RestartPolicy.RestartPolicy<never> | RestartPolicy.RestartSchedule<never>
+  ): Self => clone(self, { restart: policy })
+)
+
+/** A setter for an option that does not touch the types. */
+const setter = <K extends keyof Options, A = Exclude<Options[K], undefined>>(key: K): {
+  (value: A): <Self extends Any>(self: Self) => Self
+  <Self extends Any>(self: Self, value: A): Self
+} => dual(2, <Self extends Any>(self: Self, value: A): Self => clone(self, { [key]: value }))
+
+type Setter<A> = {
+  (value: A): <Self extends Any>(self: Self) => Self
+  <Self extends Any>(self: Self, value: A): Self
+}
+
+/** Sets how long it may take to stop by itself. @category options @since 0.1.0 */
+export const grace: Setter<Duration.Input> = setter("grace")
+
+/** Sets how long after its interruption it is waited for. @category options @since 0.1.0 */
+export const abandonAfter: Setter<Duration.Input> = setter("abandonAfter")
+
+/** Sets when it counts as ready. @category options @since 0.1.0 */
+export const ready: Setter<"started" | "signal"> = setter("ready")
+
+/** Sets how long it may take to become ready. @category options @since 0.1.0 */
+export const startTimeout: Setter<Duration.Input> = setter("startTimeout")
+
+/** Sets whether its good end can end the manager. @category options @since 0.1.0 */
+export const significant: Setter<boolean> = setter("significant")
+
+/** Sets the longest time between two heartbeats. @category options @since 0.1.0 */
+export const watchdog: Setter<Duration.Input> = setter("watchdog")
+
+/** Sets how long its reload handlers may take. @category options @since 0.1.0 */
+export const reloadTimeout: Setter<Duration.Input> = setter("reloadTimeout")
+
+/** Sets whether a new incarnation may start beside one that would not end. @category options @since 0.1.0 */
+export const overlap: Setter<boolean> = setter("overlap")
+
+/** Sets the version that `Handle.reconcile` compares. @category options @since 0.1.0 */
+export const version: Setter<unknown> = setter("version")
+
+/** Sets the liveness check. @category options @since 0.1.0 */
+export const health: {
+  <R2>(check: HealthCheck<R2>): <E, R>(self: Runnable<E, R>) => Runnable<E, R | R2>
+  <E, R, R2>(self: Runnable<E, R>, check: HealthCheck<R2>): Runnable<E, R | R2>
+} = dual(
+  2,
+  <E, R, R2>(self: Runnable<E, R>, check: HealthCheck<R2>): Runnable<E, R | R2> => clone(self, { health: check })
+)
+
+/** Sets what a reload does here. @category options @since 0.1.0 */
+export const onReload: {
+  <R2>(effect: Effect.Effect<unknown, unknown, R2>): <E, R>(self: Runnable<E, R>) => Runnable<E, R | R2>
+  <E, R, R2>(self: Runnable<E, R>, effect: Effect.Effect<unknown, unknown, R2>): Runnable<E, R | R2>
+} = dual(
+  2,
+  <E, R, R2>(self: Runnable<E, R>, effect: Effect.Effect<unknown, unknown, R2>): Runnable<E, R | R2> =>
+    clone(self, { onReload: effect })
+)
+
+/**
+ * An `Exit` of a Runnable, for policies that are written apart from it.
+ *
+ * @category type-level
+ * @since 0.1.0
+ */
+export type ExitOf<T> = Exit.Exit<unknown, Error<T>>

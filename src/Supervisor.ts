@@ -1,0 +1,298 @@
+/**
+ * The running thing: a supervisor of children, and the service by which every child finds its own.
+ *
+ * @since 0.1.0
+ */
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import type * as Stream from "effect/Stream"
+import * as Control from "./Control.ts"
+import { Engine } from "./internal/engine.ts"
+import { Incarnation } from "./internal/incarnation.ts"
+import { type ManagerOptions, managerSettings } from "./internal/managerSettings.ts"
+import * as operations from "./internal/operations.ts"
+import * as validate from "./internal/validate.ts"
+import type * as Runnable from "./Runnable.ts"
+import type { ChildSnapshot, Snapshot } from "./Snapshot.ts"
+import type { CauseInfo } from "./State.ts"
+import type {
+  ChildNotFound,
+  ChildNotRunning,
+  DuplicateChild,
+  MaxChildrenReached,
+  MessagesFull,
+  SupervisorClosed
+} from "./SupervisorError.ts"
+import type { SupervisorEvent } from "./SupervisorEvent.ts"
+
+/**
+ * What an operation did: something, or nothing because nothing had to be done.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Outcome = "done" | "noop"
+
+/**
+ * What a reload did, by the paths of the children. Children that are not up are not in it.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface ReloadReport {
+  /** All their handlers have run. */
+  readonly handled: ReadonlyArray<string>
+  /** They have no handler. */
+  readonly ignored: ReadonlyArray<string>
+  readonly failed: ReadonlyArray<{ readonly path: string; readonly cause: CauseInfo }>
+  /** Their handlers did not end within `reloadTimeout` and were interrupted. */
+  readonly timedOut: ReadonlyArray<string>
+}
+
+/**
+ * What a reconciliation did, by name.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface ReconcileReport {
+  readonly started: ReadonlyArray<string>
+  readonly stopped: ReadonlyArray<string>
+  readonly restarted: ReadonlyArray<string>
+  readonly kept: ReadonlyArray<string>
+}
+
+/**
+ * A running supervisor, from outside or from within one of its children.
+ *
+ * **Details**
+ *
+ * Operations on a child take its name, `child` takes a path. What an operation does in which state is a table in the
+ * README. They run in fibers of the supervisor: a caller who is interrupted leaves nothing half done. A child may ask
+ * for its own stop, restart or removal and for its supervisor's shutdown: it is told at once and ended then.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Handle<in out E = never> {
+  readonly name: string
+  /** Adds a child at the end of the order, starts it, and waits until it is ready or has ended. */
+  readonly add: <R>(
+    runnable: Runnable.Runnable<E, R>
+  ) => Effect.Effect<void, DuplicateChild | MaxChildrenReached | SupervisorClosed, Exclude<R, Supervisor>>
+  /** Stops a child and takes it out of the map. */
+  readonly remove: (name: string) => Effect.Effect<Outcome, ChildNotFound | SupervisorClosed>
+  /** Starts a child that is at rest, afresh; ends a back-off. Waits until it is ready or has ended. */
+  readonly start: (name: string) => Effect.Effect<Outcome, ChildNotFound | SupervisorClosed>
+  /** Stops a child; it stays stopped until it is started. */
+  readonly stop: (name: string) => Effect.Effect<Outcome, ChildNotFound | SupervisorClosed>
+  /** Stops a child and starts it again; its policy's counters go on. */
+  readonly restart: (name: string) => Effect.Effect<Outcome, ChildNotFound | SupervisorClosed>
+  /** Stops a child for maintenance: nothing but `release` (or `remove`) ends that. */
+  readonly hold: (name: string) => Effect.Effect<Outcome, ChildNotFound | SupervisorClosed>
+  readonly release: (name: string) => Effect.Effect<Outcome, ChildNotFound | SupervisorClosed>
+  /** Tells the whole subtree to reload, in parallel, and waits until every handler has run. */
+  readonly reload: Effect.Effect<ReloadReport>
+  readonly reloadChild: (name: string) => Effect.Effect<ReloadReport, ChildNotFound | SupervisorClosed>
+  /** Sends a custom message; it waits until the child listens, but not for its next incarnation. */
+  readonly send: (
+    name: string,
+    message: unknown
+  ) => Effect.Effect<void, ChildNotFound | ChildNotRunning | MessagesFull | SupervisorClosed>
+  /**
+   * Makes the children what the list says and touches only what differs. A child with the same effect, or with an equal
+   * `version`, is kept, with the policies of its new description.
+   */
+  readonly reconcile: <R>(
+    children: ReadonlyArray<Runnable.Runnable<E, R>>
+  ) => Effect.Effect<
+    ReconcileReport,
+    DuplicateChild | MaxChildrenReached | SupervisorClosed,
+    Exclude<R, Supervisor>
+  >
+  /** Stops everything, in order and with every grace; waits for the end, unless it is called from within. */
+  readonly shutdown: Effect.Effect<void>
+  /** As `shutdown`, but waits for no grace, also if a shutdown is under way. */
+  readonly shutdownNow: Effect.Effect<void>
+  /** The whole subtree, at this moment. Never waits. */
+  readonly status: Effect.Effect<Snapshot>
+  /** One child by its path, such as `"web/worker-3"`. */
+  readonly child: (path: string) => Effect.Effect<ChildSnapshot, ChildNotFound>
+  /** What happens in the subtree from now on; ends with the supervisor. A slow reader is told how much it lost. */
+  readonly events: Stream.Stream<SupervisorEvent>
+  /** The snapshot of this moment, then every event since. */
+  readonly changes: Stream.Stream<SupervisorEvent | Snapshot>
+  /** How the supervisor ends. Any number may wait, at any time. */
+  readonly await: Effect.Effect<void, E>
+}
+
+class HandleImpl implements Handle<unknown> {
+  private readonly engine: Engine
+  constructor(engine: Engine) {
+    this.engine = engine
+  }
+  get name() {
+    return this.engine.name
+  }
+  add = <R>(runnable: Runnable.Runnable<unknown, R>) => operations.add(this.engine, runnable)
+  remove = (name: string) => operations.operate(this.engine, "remove", name)
+  start = (name: string) => operations.operate(this.engine, "start", name)
+  stop = (name: string) => operations.operate(this.engine, "stop", name)
+  restart = (name: string) => operations.operate(this.engine, "restart", name)
+  hold = (name: string) => operations.operate(this.engine, "hold", name)
+  release = (name: string) => operations.operate(this.engine, "release", name)
+  get reload() {
+    return operations.reload(this.engine)
+  }
+  reloadChild = (name: string) => operations.reloadChild(this.engine, name)
+  send = (name: string, message: unknown) => operations.send(this.engine, name, message)
+  reconcile = <R>(children: ReadonlyArray<Runnable.Runnable<unknown, R>>) => operations.reconcile(this.engine, children)
+  get shutdown() {
+    return operations.shutdown(this.engine, () => this.engine.shutdown())
+  }
+  get shutdownNow() {
+    return operations.shutdown(this.engine, () => this.engine.hurry())
+  }
+  get status() {
+    return operations.status(this.engine)
+  }
+  child = (path: string) => operations.child(this.engine, path)
+  get events() {
+    return operations.events(this.engine)
+  }
+  get changes() {
+    return operations.changes(this.engine)
+  }
+  get await() {
+    return this.engine.closed
+  }
+}
+
+/**
+ * Options of `Supervisor.layer` and `Supervisor.launch`: those of a manager, a name, and a grace for all of it.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Options extends ManagerOptions {
+  /** For logs and errors. Default: "supervisor". */
+  readonly name?: string | undefined
+  /** How long stopping may take in all; children get no more than that. Default: "infinity". */
+  readonly grace?: Runnable.Options["grace"]
+}
+
+/** @internal */
+export const makeEngine = (options: {
+  readonly name: string
+  readonly settings: Engine["settings"]
+  readonly budgetMillis: number
+  readonly context: Context.Context<never>
+}): { readonly engine: Engine; readonly handle: HandleImpl } => {
+  const control = Context.get(options.context, Control.Current)
+  // A supervisor that runs inside a child is that child's subtree.
+  const parent = control instanceof Incarnation && control.nested === undefined ? control : undefined
+  let handle!: HandleImpl
+  const engine = new Engine({
+    ...options,
+    parent,
+    services: (engine) =>
+      Context.make(Supervisor, handle = new HandleImpl(engine) as Handle<unknown> as HandleImpl & Handle<never>)
+  })
+  return { engine, handle }
+}
+
+const fromOptions = (options: Options | undefined, context: Context.Context<never>, keepAlive: boolean) => {
+  const name = validate.name("Supervisor", options?.name ?? "supervisor")
+  return makeEngine({
+    name,
+    settings: managerSettings(`Supervisor "${name}"`, { keepAlive, ...options }),
+    budgetMillis: options?.grace === undefined
+      ? Number.POSITIVE_INFINITY
+      : validate.millis(`Supervisor "${name}"`, "grace", options.grace),
+    context
+  })
+}
+
+/**
+ * The supervisor that a child runs under, as a service. Its type does not know the errors of its siblings, so it takes
+ * children that handle theirs: `Effect.orDie` the rest.
+ *
+ * **Example** (A child that adds another)
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { ProcessManager, Runnable, Supervisor } from "effect-supervisor"
+ *
+ * const acceptor = Runnable.make("acceptor", Effect.gen(function*() {
+ *   const supervisor = yield* Supervisor
+ *   yield* supervisor.add(Runnable.make("connection-1", Effect.never))
+ * }))
+ * const manager = ProcessManager.make("app", [acceptor])
+ * ```
+ *
+ * @category services
+ * @since 0.1.0
+ */
+export class Supervisor extends Context.Service<Supervisor, Handle<never>>()("effect-supervisor/Supervisor") {
+  /**
+   * A supervisor for the layers of an application: `Runnable.layer` adds children to it. It goes on when none is left,
+   * and stops all of them when the layer is closed. Children that give up stop it: see `Handle.await`, or use `launch`.
+   *
+   * @category layers
+   * @since 0.1.0
+   */
+  static readonly layer = (options?: Options): Layer.Layer<Supervisor> =>
+    Layer.effect(
+      Supervisor,
+      Effect.acquireRelease(
+        Effect.contextWith((context: Context.Context<never>) =>
+          Effect.sync(() => {
+            const { engine, handle } = fromOptions(options, context, true)
+            engine.begin([])
+            return { engine, handle }
+          })
+        ),
+        ({ engine }) => operations.shutdown(engine, () => engine.shutdown())
+      ).pipe(Effect.map(({ handle }) => handle as unknown as Handle<never>))
+    )
+
+  /**
+   * Builds a layer under a fresh supervisor, then waits: until a child gives up (then it fails with that), until the
+   * supervisor is shut down, or until no child is left (if there ever was one). The children are stopped in reverse
+   * order before the layer is closed.
+   *
+   * @category layers
+   * @since 0.1.0
+   */
+  static readonly launch = <ROut, E, R>(
+    layer: Layer.Layer<ROut, E, R>,
+    options?: Options
+  ): Effect.Effect<void, E, Exclude<R, Supervisor>> =>
+    Effect.contextWith((context: Context.Context<Exclude<R, Supervisor>>) =>
+      Effect.scopedWith((scope) => {
+        const { engine } = fromOptions(options, context, true)
+        engine.begin([])
+        const memoMap = Layer.makeMemoMapUnsafe()
+        const build = Layer.buildWithMemoMap(layer as Layer.Layer<ROut, E>, memoMap, scope)
+        const closed = engine.closed as Effect.Effect<void, E>
+        const run = Effect.provideContext(build, engine.base).pipe(
+          Effect.andThen(Effect.suspend(() => {
+            if (options?.keepAlive !== true && engine.hadChildren) engine.endWhenNoneIsLeft()
+            return closed
+          })),
+          // What ends the supervisor while the layer is still being built is the reason why it could not be.
+          Effect.raceFirst(closed),
+          Effect.catchCause((cause) => engine.phase._tag === "Open" ? Effect.failCause(cause) : closed)
+        )
+        return Effect.onExit(run, () => operations.shutdown(engine, () => engine.shutdown()))
+      })
+    )
+}
+
+/**
+ * @since 0.1.0
+ */
+export declare namespace Supervisor {
+  export type { Handle, Options, Outcome, ReconcileReport, ReloadReport }
+}

@@ -1,0 +1,206 @@
+/**
+ * Everything that can go wrong in supervision, each error naming the child and its path and saying what to do.
+ *
+ * The first group are failures of an operation. The second group are defects: they end an incarnation and are part of
+ * the `Cause` that the restart policy and, in the end, the manager's caller see.
+ *
+ * @since 0.1.0
+ */
+import * as Cause from "effect/Cause"
+import * as Context from "effect/Context"
+import * as Data from "effect/Data"
+import type { State } from "./State.ts"
+
+/**
+ * A name is used twice under one supervisor.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class DuplicateChild extends Data.TaggedError("DuplicateChild")<{
+  readonly name: string
+  readonly path: string
+  readonly supervisor: string
+}> {
+  override get message(): string {
+    return `Supervisor "${this.supervisor}" already has a child "${this.name}" (${this.path}), so a second "${this.name}" cannot be added. Names are unique per supervisor: choose another one, or remove("${this.name}") first.`
+  }
+}
+
+/**
+ * The supervisor is full: see the manager's option `maxChildren`.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class MaxChildrenReached extends Data.TaggedError("MaxChildrenReached")<{
+  readonly name: string
+  readonly supervisor: string
+  readonly maxChildren: number
+}> {
+  override get message(): string {
+    return `Supervisor "${this.supervisor}" holds its maximum of ${this.maxChildren} children, so "${this.name}" was not added. Remove one, or raise maxChildren.`
+  }
+}
+
+/**
+ * The supervisor is stopping or has stopped: nothing starts any more.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class SupervisorClosed extends Data.TaggedError("SupervisorClosed")<{
+  readonly supervisor: string
+  readonly operation: string
+}> {
+  override get message(): string {
+    return `Supervisor "${this.supervisor}" is stopping or has stopped, so ${this.operation} was not done. Start it again to use it.`
+  }
+}
+
+/**
+ * No child of that name or path.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class ChildNotFound extends Data.TaggedError("ChildNotFound")<{
+  readonly name: string
+  readonly supervisor: string
+}> {
+  override get message(): string {
+    return `Supervisor "${this.supervisor}" has no child "${this.name}". status lists those it has; a child that completed has left it unless autoCleanup is false.`
+  }
+}
+
+/**
+ * A message was sent to a child that has no running incarnation to receive it.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class ChildNotRunning extends Data.TaggedError("ChildNotRunning")<{
+  readonly name: string
+  readonly path: string
+  readonly state: State["_tag"]
+}> {
+  override get message(): string {
+    return `Child "${this.path}" is ${this.state}, so nobody would receive the message. Start it and send again.`
+  }
+}
+
+/**
+ * A child does not read its messages: its buffer is full and the new one was not taken.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class MessagesFull extends Data.TaggedError("MessagesFull")<{
+  readonly name: string
+  readonly path: string
+  readonly capacity: number
+}> {
+  override get message(): string {
+    return `Child "${this.path}" has ${this.capacity} messages waiting and reads none. Read Control.messages or use Control.tick in it, or send less.`
+  }
+}
+
+/**
+ * A description is wrong. Thrown where the description is made, so that it is found before anything runs.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class InvalidOption extends Data.TaggedError("InvalidOption")<{
+  readonly subject: string
+  readonly option: string
+  readonly value: unknown
+  readonly expected: string
+}> {
+  override get message(): string {
+    return `${this.subject}: ${this.option} is ${String(this.value)}, but has to be ${this.expected}.`
+  }
+}
+
+/**
+ * A child did not become ready within its `startTimeout`, restarts included. It has given up.
+ *
+ * @category defects
+ * @since 0.1.0
+ */
+export class StartTimeout extends Data.TaggedError("StartTimeout")<{
+  readonly path: string
+  readonly timeoutMillis: number
+}> {
+  override get message(): string {
+    return `Child "${this.path}" was not ready within ${this.timeoutMillis} ms. Call Control.ready when it serves, or raise startTimeout.`
+  }
+}
+
+/**
+ * A child gave no heartbeat within its `watchdog` deadline.
+ *
+ * @category defects
+ * @since 0.1.0
+ */
+export class Unresponsive extends Data.TaggedError("Unresponsive")<{
+  readonly path: string
+  readonly watchdogMillis: number
+}> {
+  override get message(): string {
+    return `Child "${this.path}" gave no heartbeat for ${this.watchdogMillis} ms. Call Control.heartbeat whenever it makes progress, or raise watchdog.`
+  }
+}
+
+/**
+ * The liveness check of a child failed as often in a row as its `health.failures` allows.
+ *
+ * @category defects
+ * @since 0.1.0
+ */
+export class Unhealthy extends Data.TaggedError("Unhealthy")<{
+  readonly path: string
+  readonly failures: number
+  readonly cause: Cause.Cause<unknown>
+}> {
+  override get message(): string {
+    return `Child "${this.path}" failed its health check ${this.failures} times in a row: ${Cause.pretty(this.cause)}`
+  }
+}
+
+/**
+ * A child under `RestartPolicy.always` ended well, and its schedule grants no further restart.
+ *
+ * @category defects
+ * @since 0.1.0
+ */
+export class RestartsExhausted extends Data.TaggedError("RestartsExhausted")<{
+  readonly path: string
+  readonly restarts: number
+}> {
+  override get message(): string {
+    return `Child "${this.path}" has to run always, but ended after ${this.restarts} restarts and its schedule grants no more. Let the schedule go on, or use RestartPolicy.onFailure if ending well is fine.`
+  }
+}
+
+/**
+ * The annotation under which a `Cause` carries the path of the child that it came from.
+ *
+ * @category annotations
+ * @since 0.1.0
+ */
+export class ChildPath extends Context.Service<ChildPath, string>()("effect-supervisor/ChildPath") {}
+
+/**
+ * The path of the child that a manager's failure came from, from the root of the tree.
+ *
+ * @category annotations
+ * @since 0.1.0
+ */
+export const childPath = (cause: Cause.Cause<unknown>): string | undefined => {
+  for (const reason of cause.reasons) {
+    const path = reason.annotations.get(ChildPath.key)
+    if (typeof path === "string") return path
+  }
+  return undefined
+}

@@ -1,0 +1,191 @@
+/**
+ * A child as its supervisor keeps it: its description, its state, and what has to survive its restarts.
+ *
+ * Floor 2.
+ */
+import type * as Cause from "effect/Cause"
+import type * as Context from "effect/Context"
+import type * as Exit from "effect/Exit"
+import type * as Fiber from "effect/Fiber"
+import type * as Tracer from "effect/Tracer"
+import type * as Runnable from "../Runnable.ts"
+import type { ExitRecord } from "../Snapshot.ts"
+import { causeInfo, exitInfo, type State } from "../State.ts"
+import type { Driver } from "./driver.ts"
+import type { Incarnation } from "./incarnation.ts"
+
+/** What becomes of a child when its stop is done. The latest wish wins. */
+export type Wish =
+  | "stop"
+  | "hold"
+  | "remove"
+  /** Start it again at once. */
+  | "restart"
+  /** Start it again in its turn: a group restart. */
+  | "pend"
+  /** It was ended because it failed: ask its policy. */
+  | "fail"
+  /** It was ended because it may not go on. */
+  | "giveUp"
+
+/** The state of a child, with the fibers and scopes that are valid only in it. */
+export type CellState =
+  | { readonly _tag: "Pending" }
+  | { readonly _tag: "Starting"; readonly run: Incarnation }
+  | { readonly _tag: "Running"; readonly run: Incarnation }
+  | Backoff
+  | Stopping
+  | { readonly _tag: "Stopped" }
+  | { readonly _tag: "Held" }
+  | { readonly _tag: "Completed" }
+  | { readonly _tag: "GaveUp"; readonly cause: Cause.Cause<unknown> }
+  | { readonly _tag: "Abandoned"; readonly run: Incarnation }
+
+export interface Backoff {
+  readonly _tag: "Backoff"
+  readonly until: number
+  readonly attempt: number
+  readonly exit: Exit.Exit<unknown, unknown>
+  /** Ends the timer without a restart. */
+  readonly cancel: () => void
+  /** Ends the timer with the restart. */
+  readonly wake: () => void
+}
+
+export interface Stopping {
+  readonly _tag: "Stopping"
+  readonly run: Incarnation
+  readonly until: number | undefined
+  wish: Wish
+  /** Stops waiting for the grace. */
+  hurry: () => void
+}
+
+export const pending: CellState = { _tag: "Pending" }
+export const stopped: CellState = { _tag: "Stopped" }
+export const held: CellState = { _tag: "Held" }
+export const completed: CellState = { _tag: "Completed" }
+
+const starting: State = { _tag: "Starting" }
+const running: State = { _tag: "Running" }
+const abandoned: State = { _tag: "Abandoned" }
+
+/** How many ended incarnations a child remembers. */
+const historySize = 8
+
+/** One ended incarnation, rendered only when somebody asks. */
+interface Ended {
+  readonly incarnation: number
+  readonly startedAt: number
+  readonly endedAt: number
+  readonly exit: Exit.Exit<unknown, unknown>
+  readonly decision: ExitRecord["decision"]
+}
+
+export class Cell {
+  runnable: Runnable.Any
+  /** The services of whoever added it at run time; `undefined`: those of its supervisor. */
+  readonly base: Context.Context<never> | undefined
+  state: CellState = pending
+  incarnation = 0
+  restarts = 0
+  /** Kept through restarts, so that a back-off goes on where it was. */
+  driver: Driver<never> | undefined = undefined
+  /** Bounds the wait for its readiness, restarts included. */
+  startTimer: Fiber.Fiber<unknown, unknown> | undefined = undefined
+  /** The span of the incarnation before, for the next one's link. */
+  previousSpan: Tracer.AnySpan | undefined = undefined
+  private history: Array<Ended> | undefined = undefined
+  private watchers: Array<() => void> | undefined = undefined
+
+  constructor(runnable: Runnable.Any, base: Context.Context<never> | undefined) {
+    this.runnable = runnable
+    this.base = base
+  }
+
+  get name(): string {
+    return this.runnable.name
+  }
+
+  get settings(): Runnable.Settings {
+    return this.runnable.settings
+  }
+
+  /** The incarnation that is up or on its way down, if there is one. */
+  get run(): Incarnation | undefined {
+    switch (this.state._tag) {
+      case "Starting":
+      case "Running":
+      case "Stopping":
+      case "Abandoned":
+        return this.state.run
+      case "Pending":
+      case "Backoff":
+      case "Stopped":
+      case "Held":
+      case "Completed":
+      case "GaveUp":
+        return undefined
+    }
+  }
+
+  /** Its state as plain data. */
+  get publicState(): State {
+    const state = this.state
+    switch (state._tag) {
+      case "Starting":
+        return starting
+      case "Running":
+        return running
+      case "Abandoned":
+        return abandoned
+      case "Backoff":
+        return {
+          _tag: "Backoff",
+          until: state.until,
+          attempt: state.attempt,
+          cause: state.exit._tag === "Failure" ? causeInfo(state.exit.cause) : undefined
+        }
+      case "Stopping":
+        return { _tag: "Stopping", until: state.until }
+      case "GaveUp":
+        return { _tag: "GaveUp", cause: causeInfo(state.cause) }
+      case "Pending":
+      case "Stopped":
+      case "Held":
+      case "Completed":
+        return state
+    }
+  }
+
+  remember(ended: Ended): void {
+    if (this.history === undefined) {
+      this.history = [ended]
+      return
+    }
+    if (this.history.length >= historySize) this.history.shift()
+    this.history.push(ended)
+  }
+
+  get records(): ReadonlyArray<ExitRecord> {
+    return this.history === undefined ? none : this.history.map((ended) => ({ ...ended, exit: exitInfo(ended.exit) }))
+  }
+
+  /** Calls back after every change of its state, until the returned function is called. */
+  watch(callback: () => void): () => void {
+    const watchers = this.watchers ??= []
+    watchers.push(callback)
+    return () => {
+      const index = watchers.indexOf(callback)
+      if (index >= 0) watchers.splice(index, 1)
+    }
+  }
+
+  notify(): void {
+    if (this.watchers === undefined) return
+    for (const callback of this.watchers.slice()) callback()
+    if (this.watchers.length === 0) this.watchers = undefined
+  }
+}
+
+const none: ReadonlyArray<ExitRecord> = []

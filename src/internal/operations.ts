@@ -1,0 +1,355 @@
+/**
+ * What can be asked of a running supervisor, and what it does about it in every state of a child.
+ *
+ * Floor 2.
+ */
+import * as Cause from "effect/Cause"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Equal from "effect/Equal"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import * as Stream from "effect/Stream"
+import * as Control from "../Control.ts"
+import { within } from "../Health.ts"
+import type * as Runnable from "../Runnable.ts"
+import type { ChildSnapshot, Snapshot } from "../Snapshot.ts"
+import { type CauseInfo, causeInfo } from "../State.ts"
+import type { Outcome, ReconcileReport, ReloadReport } from "../Supervisor.ts"
+import { ChildNotFound, ChildNotRunning, MessagesFull, type SupervisorClosed } from "../SupervisorError.ts"
+import type { DuplicateChild, MaxChildrenReached } from "../SupervisorError.ts"
+import type { SupervisorEvent } from "../SupervisorEvent.ts"
+import { type Cell, held } from "./cell.ts"
+import type { Engine } from "./engine.ts"
+import { messageCapacity } from "./inbox.ts"
+import type { Incarnation } from "./incarnation.ts"
+import { snapshotChild, snapshotOf } from "./snapshot.ts"
+
+/** What an operation did, now or when the effect ends. */
+type Done = Outcome | Effect.Effect<Outcome>
+
+const after = (wait: Effect.Effect<void> | undefined, outcome: Outcome): Done =>
+  wait === undefined ? outcome : Effect.as(wait, outcome)
+
+/** Its schedule and its counters start afresh: somebody began a new life by hand. */
+const launchAnew = (engine: Engine, cell: Cell): Done => {
+  cell.driver = undefined
+  engine.launch(cell)
+  return after(engine.settled(cell), "done")
+}
+
+const start = (engine: Engine, cell: Cell): Done => {
+  const { state } = cell
+  switch (state._tag) {
+    case "Pending":
+    case "Starting":
+    case "Running":
+    case "Held":
+      return "noop"
+    case "Backoff":
+      state.wake()
+      return after(engine.settled(cell), "done")
+    case "Stopping":
+      return restart(engine, cell)
+    case "Stopped":
+    case "Completed":
+    case "GaveUp":
+      return launchAnew(engine, cell)
+    case "Abandoned":
+      return cell.settings.overlap ? launchAnew(engine, cell) : "noop"
+  }
+}
+
+const stop = (engine: Engine, cell: Cell): Done => {
+  const { state } = cell
+  switch (state._tag) {
+    case "Pending":
+    case "Starting":
+    case "Running":
+    case "Backoff":
+      return after(engine.stop(cell, "stop"), "done")
+    case "Stopping": {
+      const outcome = state.wish === "stop" ? "noop" : "done"
+      return after(engine.stop(cell, "stop"), outcome)
+    }
+    case "Stopped":
+    case "Held":
+    case "Completed":
+    case "GaveUp":
+    case "Abandoned":
+      return "noop"
+  }
+}
+
+const restart = (engine: Engine, cell: Cell): Done => {
+  const { state } = cell
+  switch (state._tag) {
+    case "Starting":
+    case "Running":
+    case "Stopping": {
+      const { incarnation } = cell
+      const stopped = engine.stop(cell, "restart") ?? Effect.void
+      return Effect.andThen(stopped, Effect.suspend(() => engine.settled(cell) ?? Effect.void)).pipe(
+        // A later wish may have won.
+        Effect.map((): Outcome => cell.incarnation > incarnation ? "done" : "noop")
+      )
+    }
+    case "Pending":
+    case "Backoff":
+    case "Stopped":
+    case "Held":
+    case "Completed":
+    case "GaveUp":
+    case "Abandoned":
+      return start(engine, cell)
+  }
+}
+
+const hold = (engine: Engine, cell: Cell): Done => {
+  const { state } = cell
+  switch (state._tag) {
+    case "Pending":
+    case "Starting":
+    case "Running":
+    case "Backoff":
+    case "Stopping":
+      return after(engine.stop(cell, "hold"), "done")
+    case "Stopped":
+    case "Completed":
+    case "GaveUp":
+      engine.transition(cell, held)
+      return "done"
+    case "Held":
+    case "Abandoned":
+      return "noop"
+  }
+}
+
+const release = (engine: Engine, cell: Cell): Done => cell.state._tag === "Held" ? launchAnew(engine, cell) : "noop"
+
+const remove = (engine: Engine, cell: Cell): Done => {
+  switch (cell.state._tag) {
+    case "Pending":
+    case "Starting":
+    case "Running":
+    case "Backoff":
+    case "Stopping":
+      return after(engine.stop(cell, "remove"), "done")
+    case "Stopped":
+    case "Held":
+    case "Completed":
+    case "GaveUp":
+    case "Abandoned":
+      engine.discard(cell)
+      return "done"
+  }
+}
+
+const operations = { start, stop, restart, hold, release, remove }
+
+/**
+ * Does something to a child by name. A child that asks for something that ends itself does not wait for it: it is told
+ * that it is being done, and then ended.
+ */
+export const operate = (
+  engine: Engine,
+  operation: keyof typeof operations,
+  name: string
+): Effect.Effect<Outcome, ChildNotFound | SupervisorClosed> =>
+  Effect.withFiber((fiber) => {
+    const found = find(engine, operation, name)
+    if (Effect.isEffect(found)) return found
+    const done = operations[operation](engine, found)
+    if (typeof done === "string") return Effect.succeed(done)
+    return isWithin(found.run, fiber.getRef(Control.Current)) ? Effect.succeed("done") : done
+  })
+
+const find = (
+  engine: Engine,
+  operation: string,
+  name: string
+): Cell | Effect.Effect<never, ChildNotFound | SupervisorClosed> => {
+  if (engine.phase._tag !== "Open") return Effect.fail(engine.closedError(`${operation}("${name}")`))
+  return engine.cells.get(name) ?? Effect.fail(new ChildNotFound({ name, supervisor: engine.name }))
+}
+
+const isWithin = (run: Incarnation | undefined, control: unknown): boolean =>
+  run !== undefined && (control === run || run.nested?.contains(control) === true)
+
+export const add = (
+  engine: Engine,
+  runnable: Runnable.Any
+): Effect.Effect<void, DuplicateChild | MaxChildrenReached | SupervisorClosed> =>
+  Effect.withFiber((fiber) => engine.add(runnable, fiber.context))
+
+export const send = (
+  engine: Engine,
+  name: string,
+  message: unknown
+): Effect.Effect<void, ChildNotFound | ChildNotRunning | MessagesFull | SupervisorClosed> =>
+  Effect.suspend((): Effect.Effect<void, ChildNotFound | ChildNotRunning | MessagesFull | SupervisorClosed> => {
+    const found = find(engine, "send", name)
+    if (Effect.isEffect(found)) return found
+    const { state } = found
+    const path = engine.pathOf(found)
+    if (state._tag !== "Starting" && state._tag !== "Running") {
+      return Effect.fail(new ChildNotRunning({ name, path, state: state._tag }))
+    }
+    return state.run.inbox().offer(message)
+      ? Effect.void
+      : Effect.fail(new MessagesFull({ name, path, capacity: messageCapacity }))
+  })
+
+/** Asks everything to stop; waits for the end, unless whoever asks is part of it. */
+export const shutdown = (engine: Engine, begin: () => void): Effect.Effect<void> =>
+  Effect.withFiber((fiber) => {
+    begin()
+    return engine.contains(fiber.getRef(Control.Current)) ? Effect.void : Effect.asVoid(Effect.exit(engine.closed))
+  })
+
+// -- Reload
+
+interface Reloaded {
+  readonly handled: Array<string>
+  readonly ignored: Array<string>
+  readonly failed: Array<{ readonly path: string; readonly cause: CauseInfo }>
+  readonly timedOut: Array<string>
+}
+
+/** Reloads children in parallel, their subtrees included. */
+const reloadInto = (engine: Engine, cells: Iterable<Cell>, report: Reloaded, from: number): Effect.Effect<void> =>
+  Effect.forEach(Array.from(cells), (cell) => {
+    const { state } = cell
+    const path = engine.pathOf(cell).slice(from)
+    if (state._tag !== "Running" && state._tag !== "Starting") return Effect.void
+    const { run } = state
+    const parts: Array<Effect.Effect<void, unknown>> = []
+    const { onReload, reloadTimeoutMillis } = cell.settings
+    if (onReload !== undefined) {
+      const context = Context.add(cell.base ?? engine.base, Control.Current, run)
+      parts.push(Effect.asVoid(Effect.provideContext(onReload as Effect.Effect<unknown, unknown>, context)))
+    }
+    if (run.box?.hearsReloads === true) parts.push(run.box.reload())
+    const nested = run.nested === undefined
+      ? Effect.void
+      : reloadInto(run.nested, run.nested.cells.values(), report, from)
+    if (parts.length === 0) {
+      if (run.nested === undefined) report.ignored.push(path)
+      return nested
+    }
+    const gone = engine.until(cell, () => cell.run !== run) ?? Effect.void
+    const handlers = within(
+      Effect.raceFirst(Effect.all(parts, { concurrency: "unbounded", discard: true }), gone),
+      reloadTimeoutMillis
+    )
+    const own = Effect.map(handlers, (exit) => {
+      if (Exit.isSuccess(exit)) report.handled.push(path)
+      else if (Cause.isTimeoutError(Cause.squash(exit.cause))) report.timedOut.push(path)
+      else report.failed.push({ path, cause: causeInfo(exit.cause) })
+    })
+    return Effect.all([own, nested], { concurrency: "unbounded", discard: true })
+  }, { concurrency: "unbounded", discard: true })
+
+const reloadCells = (engine: Engine, cells: Iterable<Cell>): Effect.Effect<ReloadReport> =>
+  Effect.suspend(() => {
+    const report: Reloaded = { handled: [], ignored: [], failed: [], timedOut: [] }
+    return Effect.as(reloadInto(engine, cells, report, engine.prefix.length), report)
+  })
+
+export const reload = (engine: Engine): Effect.Effect<ReloadReport> =>
+  Effect.suspend(() => reloadCells(engine, engine.cells.values()))
+
+export const reloadChild = (
+  engine: Engine,
+  name: string
+): Effect.Effect<ReloadReport, ChildNotFound | SupervisorClosed> =>
+  Effect.suspend((): Effect.Effect<ReloadReport, ChildNotFound | SupervisorClosed> => {
+    const found = find(engine, "reloadChild", name)
+    return Effect.isEffect(found) ? found : reloadCells(engine, [found])
+  })
+
+// -- Reconcile
+
+/** The same work, whatever may have changed about how it is supervised. */
+const isSame = (a: Runnable.Any, b: Runnable.Any): boolean =>
+  a.effect === b.effect || (a.settings.version !== undefined && Equal.equals(a.settings.version, b.settings.version))
+
+/** Takes on a new description of the same work: only how it is supervised changes. */
+const adopt = (cell: Cell, runnable: Runnable.Any): void => {
+  if (cell.runnable.settings.restart !== runnable.settings.restart) cell.driver = undefined
+  cell.runnable = runnable
+}
+
+/** Makes the children what the list says, touching only what differs. */
+export const reconcile = (
+  engine: Engine,
+  wanted: ReadonlyArray<Runnable.Any>
+): Effect.Effect<ReconcileReport, DuplicateChild | MaxChildrenReached | SupervisorClosed> =>
+  Effect.withFiber(
+    (fiber): Effect.Effect<ReconcileReport, DuplicateChild | MaxChildrenReached | SupervisorClosed> => {
+      if (engine.phase._tag !== "Open") return Effect.fail(engine.closedError("reconcile"))
+      const names = new Map<string, Runnable.Any>()
+      for (const runnable of wanted) {
+        if (names.has(runnable.name)) return Effect.fail(engine.duplicateError(runnable.name))
+        names.set(runnable.name, runnable)
+      }
+      // In a fiber of the supervisor: a caller who goes away does not leave half of it done.
+      const work = engine.fork(Effect.gen(function*() {
+        const report = { started: [], stopped: [], restarted: [], kept: [] } as {
+          [K in keyof ReconcileReport]: Array<string>
+        }
+        for (const cell of Array.from(engine.cells.values()).reverse()) {
+          const next = names.get(cell.name)
+          if (next === undefined) {
+            const done = remove(engine, cell)
+            if (typeof done !== "string") yield* done
+            report.stopped.push(cell.name)
+          } else if (isSame(cell.runnable, next)) {
+            adopt(cell, next)
+            report.kept.push(cell.name)
+          }
+        }
+        for (const runnable of wanted) {
+          const cell = engine.cells.get(runnable.name)
+          if (cell !== undefined && cell.runnable === runnable) continue
+          if (cell !== undefined) {
+            const done = remove(engine, cell)
+            if (typeof done !== "string") yield* done
+          }
+          yield* engine.add(runnable, fiber.context)
+          ;(cell === undefined ? report.started : report.restarted).push(runnable.name)
+        }
+        engine.reorder(wanted.map((runnable) => runnable.name))
+        report.kept.reverse()
+        return report
+      }))
+      return Fiber.join(work)
+    }
+  )
+
+// -- Looking
+
+export const status = (engine: Engine): Effect.Effect<Snapshot> => Effect.sync(() => snapshotOf(engine))
+
+export const child = (engine: Engine, path: string): Effect.Effect<ChildSnapshot, ChildNotFound> =>
+  Effect.suspend(() => {
+    let at: Engine | undefined = engine
+    const segments = path.split("/")
+    for (let index = 0; index < segments.length; index++) {
+      const cell: Cell | undefined = at?.cells.get(segments[index]!)
+      if (at === undefined || cell === undefined) break
+      if (index === segments.length - 1) return Effect.succeed(snapshotChild(at, cell, engine.prefix.length))
+      at = cell.run?.nested
+    }
+    return Effect.fail(new ChildNotFound({ name: path, supervisor: engine.name }))
+  })
+
+const watch = <A>(engine: Engine, first: () => ReadonlyArray<A>): Stream.Stream<A | SupervisorEvent> =>
+  Stream.suspend(() =>
+    engine.phase._tag === "Closed" ? Stream.fromIterable(first()) : engine.tree.subscribe(engine.prefix, first)
+  )
+
+export const events = (engine: Engine): Stream.Stream<SupervisorEvent> => watch<never>(engine, () => [])
+
+export const changes = (engine: Engine): Stream.Stream<Snapshot | SupervisorEvent> =>
+  watch(engine, () => [snapshotOf(engine)])

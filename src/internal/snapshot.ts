@@ -1,0 +1,68 @@
+/**
+ * Renders an engine and its children as plain data, at once and whatever they are doing.
+ *
+ * Floor 2.
+ */
+import type { ChildSnapshot, Snapshot } from "../Snapshot.ts"
+import type { Cell } from "./cell.ts"
+import type { Engine } from "./engine.ts"
+
+const finite = (millis: number): number | undefined => millis === Number.POSITIVE_INFINITY ? undefined : millis
+
+/** A child, with its path as seen from the supervisor whose own path is `from` characters long. */
+export const snapshotChild = (engine: Engine, cell: Cell, from: number = 0): ChildSnapshot => {
+  const run = cell.run
+  const { settings } = cell
+  const grace = engine.graceOf(cell)
+  return {
+    name: cell.name,
+    path: engine.pathOf(cell).slice(from),
+    state: cell.publicState,
+    incarnation: cell.incarnation,
+    restarts: cell.restarts,
+    startedAt: run?.startedAt,
+    readyAt: run?.readyAt,
+    health: settings.health === undefined || run === undefined ? undefined : run.healthy ? "healthy" : "unhealthy",
+    grace: finite(grace),
+    clampedFrom: grace < settings.graceMillis ? finite(settings.graceMillis) ?? "infinity" : undefined,
+    significant: settings.significant,
+    history: cell.records,
+    supervisor: run?.nested === undefined ? undefined : snapshotOf(run.nested, from)
+  }
+}
+
+/** A supervisor and everything below it. */
+export const snapshotOf = (engine: Engine, from: number = engine.prefix.length): Snapshot => {
+  const children: Array<ChildSnapshot> = []
+  const abandoned: Array<string> = []
+  for (const cell of engine.cells.values()) {
+    const child = snapshotChild(engine, cell, from)
+    children.push(child)
+    if (child.state._tag === "Abandoned") abandoned.push(child.path)
+    if (child.supervisor !== undefined && child.supervisor.abandoned.length > 0) {
+      for (const path of child.supervisor.abandoned) abandoned.push(path)
+    }
+  }
+  return {
+    name: engine.name,
+    path: engine.path.slice(from),
+    state: stateOf(engine),
+    strategy: engine.settings.strategy,
+    completed: engine.completed,
+    restarts: engine.restarts,
+    abandoned,
+    children
+  }
+}
+
+const stateOf = (engine: Engine): Snapshot["state"] => {
+  const { phase } = engine
+  switch (phase._tag) {
+    case "Open":
+      return phase.ready ? "Running" : "Starting"
+    case "Closing":
+      return "Stopping"
+    case "Closed":
+      return phase.exit._tag === "Success" ? "Stopped" : "Failed"
+  }
+}

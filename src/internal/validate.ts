@@ -1,0 +1,74 @@
+/**
+ * Checks of what people pass in, at one place: a wrong description throws `InvalidOption` where it is made.
+ *
+ * Floor 0.
+ */
+import * as Duration from "effect/Duration"
+import * as Option from "effect/Option"
+import { InvalidOption } from "../SupervisorError.ts"
+
+/** A duration in milliseconds; negative, NaN and unreadable ones are refused. `Infinity` stands for "infinity". */
+export const millis = (subject: string, option: string, value: Duration.Input): number => {
+  const parsed = Number.isNaN(value) ? Option.none() : Duration.fromInput(value)
+  const out = Option.isSome(parsed) ? Duration.toMillis(parsed.value) : Number.NaN
+  if (!(out >= 0)) {
+    throw new InvalidOption({ subject, option, value, expected: `a duration of zero or more, such as "5 seconds"` })
+  }
+  return out
+}
+
+/** As `millis`, but zero and infinity make no sense either: the interval of a check, a deadline. */
+export const positiveMillis = (subject: string, option: string, value: Duration.Input): number => {
+  const out = millis(subject, option, value)
+  if (out === 0 || out === Number.POSITIVE_INFINITY) {
+    throw new InvalidOption({ subject, option, value, expected: `a finite duration above zero, such as "5 seconds"` })
+  }
+  return out
+}
+
+/** A count of at least one. */
+export const count = (subject: string, option: string, value: number): number => {
+  if (!Number.isInteger(value) || value < 1) {
+    throw new InvalidOption({ subject, option, value, expected: "a whole number of at least 1" })
+  }
+  return value
+}
+
+/** A part of a whole: above 0 and at most 1. */
+export const fraction = (subject: string, option: string, value: number): number => {
+  if (!(value > 0 && value <= 1)) {
+    throw new InvalidOption({ subject, option, value, expected: "a fraction above 0 and at most 1" })
+  }
+  return value
+}
+
+/** One of the words that an option takes. */
+export const oneOf = <const A extends string>(
+  subject: string,
+  option: string,
+  value: A,
+  allowed: ReadonlyArray<A>
+): A => {
+  if (!allowed.includes(value)) {
+    throw new InvalidOption({
+      subject,
+      option,
+      value,
+      expected: allowed.map((word) => JSON.stringify(word)).join(" or ")
+    })
+  }
+  return value
+}
+
+/** A name that can be a segment of a path. */
+export const name = (subject: string, value: string): string => {
+  if (typeof value !== "string" || value.trim() === "" || value.includes("/")) {
+    throw new InvalidOption({
+      subject,
+      option: "name",
+      value: JSON.stringify(value),
+      expected: `a non-empty string without "/", which separates the segments of a path`
+    })
+  }
+  return value
+}
