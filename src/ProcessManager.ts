@@ -121,7 +121,7 @@ export const make = <const Children extends ReadonlyArray<Runnable.Any>, R2 = ne
   options?: Options<NoInfer<Runnable.Error<Children[number]>>, R2>
 ): ProcessManager<
   Runnable.Error<Children[number]>,
-  Exclude<Runnable.Services<Children[number]> | R2, Supervisor>
+  Exclude<Runnable.Services<Children[number]> | NoInfer<R2>, Supervisor>
 > =>
   describe(
     name,

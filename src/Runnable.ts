@@ -281,12 +281,12 @@ export const make = <E = never, R = never, R2 = never>(
   name: string,
   effect: Effect.Effect<unknown, E, R>,
   options?: Options<NoInfer<E>, R2>
-): Runnable<E, Exclude<R | R2, Scope.Scope>> =>
-  makeProto<E, Exclude<R | R2, Scope.Scope>>(
+): Runnable<E, Exclude<R | NoInfer<R2>, Scope.Scope>> =>
+  makeProto<E, Exclude<R | NoInfer<R2>, Scope.Scope>>(
     Proto,
     name,
     // `Scope` is what the supervisor provides; TypeScript cannot see that Exclude and union cancel out.
-    effect as Effect.Effect<unknown, E, Exclude<R | R2, Scope.Scope> | Scope.Scope>,
+    effect as Effect.Effect<unknown, E, Exclude<R | NoInfer<R2>, Scope.Scope> | Scope.Scope>,
     defaults,
     options as Options<E, unknown> | undefined
   )
@@ -307,7 +307,7 @@ export const fromLayer = <ROut, E = never, R = never, R2 = never>(
   name: string,
   layer: Layer.Layer<ROut, E, R>,
   options?: Options<NoInfer<E>, R2>
-): Runnable<E, Exclude<R | R2, Scope.Scope>> =>
+): Runnable<E, Exclude<R | NoInfer<R2>, Scope.Scope>> =>
   make(
     name,
     Effect.gen(function*() {

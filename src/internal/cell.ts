@@ -70,6 +70,45 @@ const starting: State = { _tag: "Starting" }
 const running: State = { _tag: "Running" }
 const abandoned: State = { _tag: "Abandoned" }
 
+/** A child in such a state can still run, now or later, so its manager goes on. */
+export const isLeft = (tag: State["_tag"]): boolean => tag !== "Completed" && tag !== "GaveUp"
+
+/** The start of a child is over, one way or the other. */
+export const isSettled = (cell: Cell): boolean => {
+  switch (cell.state._tag) {
+    case "Pending":
+    case "Starting":
+    case "Backoff":
+    case "Stopping":
+      return false
+    case "Running":
+    case "Stopped":
+    case "Held":
+    case "Completed":
+    case "GaveUp":
+    case "Abandoned":
+      return true
+  }
+}
+
+/** A child that is running, or about to: it comes back with its group. */
+export const isUp = (cell: Cell): boolean => {
+  switch (cell.state._tag) {
+    case "Starting":
+    case "Running":
+    case "Backoff":
+    case "Stopping":
+      return true
+    case "Pending":
+    case "Stopped":
+    case "Held":
+    case "Completed":
+    case "GaveUp":
+    case "Abandoned":
+      return false
+  }
+}
+
 /** How many ended incarnations a child remembers. */
 const historySize = 8
 
@@ -158,7 +197,21 @@ export class Cell {
     }
   }
 
-  remember(ended: Ended): void {
+  /** Remembers an ended incarnation; the eldest of them is forgotten. */
+  remember(
+    run: Incarnation,
+    exit: Exit.Exit<unknown, unknown>,
+    endedAfter: number,
+    decision: ExitRecord["decision"]
+  ): void {
+    const { epoch } = run.engine
+    const ended: Ended = {
+      incarnation: this.incarnation,
+      startedAt: epoch + run.startedAfter,
+      endedAt: epoch + endedAfter,
+      exit,
+      decision
+    }
     if (this.history === undefined) {
       this.history = [ended]
       return
@@ -169,6 +222,10 @@ export class Cell {
 
   get records(): ReadonlyArray<ExitRecord> {
     return this.history === undefined ? none : this.history.map((ended) => ({ ...ended, exit: exitInfo(ended.exit) }))
+  }
+
+  get watched(): boolean {
+    return this.watchers !== undefined
   }
 
   /** Calls back after every change of its state, until the returned function is called. */

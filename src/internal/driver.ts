@@ -12,71 +12,64 @@ import * as Pull from "effect/Pull"
 import * as Schedule from "effect/Schedule"
 import type { Decision, RestartPolicy } from "../RestartPolicy.ts"
 
-type Step<E> = (
-  now: number,
-  exit: Exit.Exit<unknown, E>
-) => Pull.Pull<[unknown, Duration.Duration], unknown, unknown>
+type Step<E> = (now: number, exit: Exit.Exit<unknown, E>) => Asked
 
-const complete: Decision = { _tag: "Complete" }
-
-const causeOf = (exit: Exit.Exit<unknown, unknown>): Cause.Cause<unknown> | undefined =>
-  Exit.isFailure(exit) ? exit.cause : undefined
-
-const giveUp = (exit: Exit.Exit<unknown, unknown>, because?: Cause.Cause<unknown>): Decision => {
-  const cause = causeOf(exit)
-  return { _tag: "GiveUp", cause: cause && because ? Cause.combine(cause, because) : cause ?? because }
-}
+/** What a schedule says about one end: a delay, or why there is none. */
+export type Asked = Pull.Pull<[unknown, Duration.Duration], unknown, unknown>
 
 export class Driver<E> {
   /** The restarts granted since the schedule last started afresh. */
   attempt = 0
   private readonly policy: RestartPolicy<E>
   private step: Step<E> | undefined = undefined
+  /** The policy said no without asking its schedule. */
+  private refused = false
 
   constructor(policy: RestartPolicy<E>) {
     this.policy = policy
   }
 
-  /**
-   * Decides about an end at `now`, after `uptimeMillis` of being ready. A policy's own code may throw or fail: then the
-   * child gives up, and what went wrong is in the cause.
-   */
-  next(exit: Exit.Exit<unknown, E>, now: number, uptimeMillis: number): Effect.Effect<Decision> {
-    const policy = this.policy
-    switch (policy._tag) {
-      case "Never":
-        return Effect.succeed(Exit.isSuccess(exit) ? complete : giveUp(exit))
-      case "OnFailure":
-        if (Exit.isSuccess(exit)) return Effect.succeed(complete)
-        break
-      case "Always":
-        break
-    }
-    if (policy.resetAfterMillis !== undefined && uptimeMillis >= policy.resetAfterMillis) {
-      this.step = undefined
-      this.attempt = 0
-    }
-    const asked = Effect.suspend(() => {
-      if (policy.while !== undefined && !policy.while(exit)) {
-        return Effect.succeed(Exit.isSuccess(exit) ? complete : giveUp(exit))
+  /** Asks about an end at `now`, after `uptimeMillis` of being ready. What it asks may throw, fail or take its time. */
+  ask(exit: Exit.Exit<unknown, E>, now: number, uptimeMillis: number): Asked {
+    return Effect.suspend((): Asked => {
+      const { policy } = this
+      this.refused = policy._tag === "Never" || (policy._tag === "OnFailure" && Exit.isSuccess(exit)) ||
+        (policy.while !== undefined && !policy.while(exit))
+      if (policy._tag === "Never" || this.refused) return Cause.done()
+      if (policy.resetAfterMillis !== undefined && uptimeMillis >= policy.resetAfterMillis) {
+        this.step = undefined
+        this.attempt = 0
       }
-      if (this.step !== undefined) return this.ask(this.step, exit, now)
+      if (this.step !== undefined) return this.step(now, exit)
       return Effect.flatMap(Schedule.toStep(policy.schedule), (step) => {
         this.step = step
-        return this.ask(step, exit, now)
+        return step(now, exit)
       })
     })
-    return Effect.catchCause(asked, (cause) => Effect.succeed(giveUp(exit, cause)))
   }
 
-  private ask(step: Step<E>, exit: Exit.Exit<unknown, E>, now: number): Effect.Effect<Decision> {
-    return Effect.matchCause(step(now, exit), {
-      onSuccess: ([, delay]): Decision => ({
+  /**
+   * Decides by the answer. If the policy's own code threw or failed, the child gives up, and what went wrong is in the
+   * cause.
+   */
+  decide(exit: Exit.Exit<unknown, E>, answer: Exit.Exit<[unknown, Duration.Duration], unknown>): Decision {
+    if (Exit.isSuccess(answer)) {
+      return {
         _tag: "Restart",
-        delayMillis: Math.max(0, Duration.toMillis(delay)),
+        delayMillis: Math.max(0, Duration.toMillis(answer.value[1])),
         attempt: ++this.attempt
-      }),
-      onFailure: (cause) => giveUp(exit, Pull.isDoneCause(cause) ? undefined : cause)
-    })
+      }
+    }
+    const broken = Pull.isDoneCause(answer.cause) ? undefined : answer.cause
+    if (Exit.isFailure(exit)) {
+      return { _tag: "GiveUp", cause: broken === undefined ? exit.cause : Cause.combine(exit.cause, broken) }
+    }
+    if (broken !== undefined) return { _tag: "GiveUp", cause: broken }
+    return this.refused ? { _tag: "Complete" } : { _tag: "GiveUp", cause: undefined }
+  }
+
+  /** Asks and decides in one. */
+  next(exit: Exit.Exit<unknown, E>, now: number, uptimeMillis: number): Effect.Effect<Decision> {
+    return Effect.map(Effect.exit(this.ask(exit, now, uptimeMillis)), (answer) => this.decide(exit, answer))
   }
 }

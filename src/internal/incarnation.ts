@@ -17,57 +17,79 @@ import type { Cell } from "./cell.ts"
 import type { Engine, Limits } from "./engine.ts"
 import { Inbox } from "./inbox.ts"
 
+/** What only some incarnations have. */
+interface Extras {
+  /** Why it was ended, if that was its own failure to serve. */
+  condemned: Cause.Cause<never>
+  /** The supervisor that runs inside it, if it is a manager. */
+  nested: Engine | undefined
+  span: Tracer.Span | undefined
+  healthy: boolean
+  inbox: Inbox | undefined
+  beat: (() => void) | undefined
+  watches: Array<Fiber.Fiber<unknown, unknown>>
+}
+
 export class Incarnation implements Control.Control {
   readonly engine: Engine
   readonly cell: Cell
-  readonly startedAt: number
-  readyAt: number | undefined = undefined
-  /** Why it was ended, if that was its own failure to serve. */
-  condemned: Cause.Cause<never> | undefined = undefined
-  /** The supervisor that runs inside it, if it is a manager. */
-  nested: Engine | undefined = undefined
-  span: Tracer.Span | undefined = undefined
-  healthy = true
+  /** In milliseconds after the start of its supervisor: a small integer, where a time of day would be boxed. */
+  readonly startedAfter: number
+  readyAfter = -1
+  private readonly scope = Scope.makeUnsafe()
   private fiber: Fiber.Fiber<unknown, unknown> | undefined = undefined
-  private ended = false
-  private mail: Inbox | undefined = undefined
-  private watches: Array<Fiber.Fiber<unknown, unknown>> | undefined = undefined
-  private beat: (() => void) | undefined = undefined
+  private more: Extras | undefined = undefined
 
-  constructor(engine: Engine, cell: Cell, startedAt: number) {
+  constructor(engine: Engine, cell: Cell, startedAfter: number) {
     this.engine = engine
     this.cell = cell
-    this.startedAt = startedAt
+    this.startedAfter = startedAfter
+  }
+
+  get extras(): Extras {
+    return this.more ??= {
+      condemned: Cause.empty,
+      nested: undefined,
+      span: undefined,
+      healthy: true,
+      inbox: undefined,
+      beat: undefined,
+      watches: []
+    }
   }
 
   /** Runs the child's Effect to its first suspension or its end. */
   start(): void {
-    if (this.ended) return
-    const scope = Scope.makeUnsafe()
-    const context = this.context(scope)
-    const effect = this.cell.runnable.effect as Effect.Effect<unknown, unknown, never>
-    // The fiber registers itself as its first step: whoever stops this child from within that step must find it.
-    const registered = Effect.withFiber((fiber) => {
-      this.fiber = fiber
-      return effect
-    })
-    const fiber = Effect.runForkWith(context)(registered)
-    if (this.cell.settings.ready === "started") this.engine.started(this)
-    fiber.addObserver((exit) => this.close(scope, exit))
+    const { cell, engine } = this
+    // Its start was put off, and it was stopped in the meantime.
+    if (cell.run !== this || cell.state._tag !== "Starting") return
+    const effect = cell.runnable.effect as Effect.Effect<unknown, unknown>
+    const context = Context.add(this.context, Scope.Scope, this.scope)
+    const fiber = Effect.runForkWith(
+      engine.telemetry.tracer === undefined ? context : engine.telemetry.traced(this, context)
+    )(
+      // The fiber registers itself as its first step: whoever stops this child from within that step must find it.
+      Effect.withFiber((self) => {
+        this.fiber = self
+        return effect
+      })
+    )
+    if (cell.settings.ready === "started") engine.started(this)
+    fiber.addObserver((exit) => this.close(exit))
   }
 
-  private context(scope: Scope.Closeable): Context.Context<never> {
-    const base = this.cell.base ?? this.engine.base
-    const context = Context.add(Context.add(base, Scope.Scope, scope), Control.Current, this)
-    return this.engine.telemetry.tracer === undefined ? context : this.engine.telemetry.traced(this, context)
+  /** The services of the child, and the line to it. */
+  get context(): Context.Context<never> {
+    return Context.add(this.cell.base ?? this.engine.base, Control.Current, this)
   }
 
   /** The fiber has ended: run the finalizers of its scope, then report. */
-  private close(scope: Scope.Closeable, exit: Exit.Exit<unknown, unknown>): void {
+  private close(exit: Exit.Exit<unknown, unknown>): void {
     this.unwatch()
-    if (scope.state._tag === "Empty") return this.end(exit)
-    this.engine.fork(Scope.close(scope, exit)).addObserver((closed) =>
-      this.end(
+    if (this.scope.state._tag === "Empty") return this.engine.ended(this, exit)
+    this.engine.fork(Scope.close(this.scope, exit)).addObserver((closed) =>
+      this.engine.ended(
+        this,
         Exit.isSuccess(closed)
           ? exit
           : Exit.failCause(Exit.isSuccess(exit) ? closed.cause : Cause.combine(exit.cause, closed.cause))
@@ -75,48 +97,48 @@ export class Incarnation implements Control.Control {
     )
   }
 
-  private end(exit: Exit.Exit<unknown, unknown>): void {
-    this.ended = true
-    this.engine.ended(this, exit)
+  get nested(): Engine | undefined {
+    return this.more?.nested
   }
 
   /** It is worth asking and waiting, because somebody listens. */
   get listening(): boolean {
-    return this.nested !== undefined || this.mail?.listening === true
+    const { more } = this
+    return more !== undefined && (more.nested !== undefined || more.inbox?.listening === true)
   }
 
   /** Asks for a graceful stop; `limits` are what a subtree may take for it. */
   ask(limits: Limits): void {
-    this.nested?.shutdown(limits)
-    this.mail?.ask()
+    this.more?.nested?.shutdown(limits)
+    this.more?.inbox?.ask()
   }
 
   /** Ends the fiber, as far as it can be ended. */
   interrupt(): void {
-    this.nested?.hurry()
+    this.more?.nested?.hurry()
     if (this.fiber !== undefined) return this.fiber.interruptUnsafe()
     // Its start was put off and has not happened: now it will not.
-    this.end(Exit.interrupt())
+    this.engine.ended(this, Exit.interrupt())
   }
 
   /** Begins what watches over a child that is ready. */
   watch(): void {
     const { health, watchdogMillis } = this.cell.settings
     if (health === undefined && watchdogMillis === undefined) return
-    const watches: Array<Fiber.Fiber<unknown, unknown>> = this.watches = []
-    const fork = Effect.runForkWith(Context.add(this.cell.base ?? this.engine.base, Control.Current, this))
+    const { extras } = this
+    const fork = Effect.runForkWith(this.context)
     if (watchdogMillis !== undefined) {
       const watchdog = Health.watchdog(watchdogMillis, () => this.engine.unresponsive(this, watchdogMillis))
-      this.beat = watchdog.beat
-      watches.push(fork(watchdog.run))
+      extras.beat = watchdog.beat
+      extras.watches.push(fork(watchdog.run))
     }
     if (health !== undefined) {
-      watches.push(fork(Health.liveness(health, {
+      extras.watches.push(fork(Health.liveness(health, {
         onHealthy: () => {
-          this.healthy = true
+          extras.healthy = true
         },
         onFailure: (cause, failures) => {
-          this.healthy = false
+          extras.healthy = false
           this.engine.unhealthy(this, cause, failures, failures >= health.failures)
         }
       })))
@@ -124,10 +146,8 @@ export class Incarnation implements Control.Control {
   }
 
   unwatch(): void {
-    const watches = this.watches
-    if (watches === undefined) return
-    this.watches = undefined
-    for (const fiber of watches) fiber.interruptUnsafe()
+    if (this.more === undefined) return
+    for (const fiber of this.more.watches.splice(0)) fiber.interruptUnsafe()
   }
 
   // -- Control
@@ -137,15 +157,15 @@ export class Incarnation implements Control.Control {
   }
 
   heartbeat(): void {
-    this.beat?.()
+    this.more?.beat?.()
   }
 
   inbox(): Inbox {
-    return this.mail ??= new Inbox()
+    return this.extras.inbox ??= new Inbox()
   }
 
-  /** The mail that came in or is waited for, without making any. */
+  /** What it was told, if it was told or has asked for anything. */
   get box(): Inbox | undefined {
-    return this.mail
+    return this.more?.inbox
   }
 }

@@ -16,8 +16,14 @@ import type * as Runnable from "../Runnable.ts"
 import type { ChildSnapshot, Snapshot } from "../Snapshot.ts"
 import { type CauseInfo, causeInfo } from "../State.ts"
 import type { Outcome, ReconcileReport, ReloadReport } from "../Supervisor.ts"
-import { ChildNotFound, ChildNotRunning, MessagesFull, type SupervisorClosed } from "../SupervisorError.ts"
-import type { DuplicateChild, MaxChildrenReached } from "../SupervisorError.ts"
+import {
+  ChildNotFound,
+  ChildNotRunning,
+  type DuplicateChild,
+  MaxChildrenReached,
+  MessagesFull,
+  type SupervisorClosed
+} from "../SupervisorError.ts"
 import type { SupervisorEvent } from "../SupervisorEvent.ts"
 import { type Cell, held } from "./cell.ts"
 import type { Engine } from "./engine.ts"
@@ -180,7 +186,25 @@ export const add = (
   engine: Engine,
   runnable: Runnable.Any
 ): Effect.Effect<void, DuplicateChild | MaxChildrenReached | SupervisorClosed> =>
-  Effect.withFiber((fiber) => engine.add(runnable, fiber.context))
+  Effect.withFiber((fiber) => addWith(engine, runnable, fiber.context))
+
+/** Adds a child with the services of whoever asks, starts it, and waits until it is ready or has ended. */
+const addWith = (
+  engine: Engine,
+  runnable: Runnable.Any,
+  context: Context.Context<never>
+): Effect.Effect<void, DuplicateChild | MaxChildrenReached | SupervisorClosed> => {
+  const { name } = runnable
+  if (engine.phase._tag !== "Open") return Effect.fail(engine.closedError(`add("${name}")`))
+  if (engine.cells.has(name)) return Effect.fail(engine.duplicateError(name))
+  const { maxChildren } = engine.settings
+  if (engine.cells.size >= maxChildren) {
+    return Effect.fail(new MaxChildrenReached({ name, supervisor: engine.name, maxChildren }))
+  }
+  const cell = engine.insert(runnable, engine.borrow(context))
+  engine.launch(cell)
+  return engine.settled(cell) ?? Effect.void
+}
 
 export const send = (
   engine: Engine,
@@ -316,7 +340,7 @@ export const reconcile = (
             const done = remove(engine, cell)
             if (typeof done !== "string") yield* done
           }
-          yield* engine.add(runnable, fiber.context)
+          yield* addWith(engine, runnable, fiber.context)
           ;(cell === undefined ? report.started : report.restarted).push(runnable.name)
         }
         engine.reorder(wanted.map((runnable) => runnable.name))

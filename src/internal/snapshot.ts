@@ -11,18 +11,22 @@ const finite = (millis: number): number | undefined => millis === Number.POSITIV
 
 /** A child, with its path as seen from the supervisor whose own path is `from` characters long. */
 export const snapshotChild = (engine: Engine, cell: Cell, from: number = 0): ChildSnapshot => {
-  const run = cell.run
+  const { run } = cell
   const { settings } = cell
   const grace = engine.graceOf(cell)
   return {
     name: cell.name,
-    path: engine.pathOf(cell).slice(from),
+    path: from === 0 ? engine.pathOf(cell) : engine.pathOf(cell).slice(from),
     state: cell.publicState,
     incarnation: cell.incarnation,
     restarts: cell.restarts,
-    startedAt: run?.startedAt,
-    readyAt: run?.readyAt,
-    health: settings.health === undefined || run === undefined ? undefined : run.healthy ? "healthy" : "unhealthy",
+    startedAt: run && engine.epoch + run.startedAfter,
+    readyAt: run && run.readyAfter >= 0 ? engine.epoch + run.readyAfter : undefined,
+    health: settings.health === undefined || run === undefined
+      ? undefined
+      : run.extras.healthy
+      ? "healthy"
+      : "unhealthy",
     grace: finite(grace),
     clampedFrom: grace < settings.graceMillis ? finite(settings.graceMillis) ?? "infinity" : undefined,
     significant: settings.significant,

@@ -17,9 +17,10 @@ import type { SchedulerDispatcher } from "effect/Scheduler"
 import * as Tracer from "effect/Tracer"
 import { causeInfo, type State, tags } from "../State.ts"
 import type { Cell } from "./cell.ts"
+import type { Engine } from "./engine.ts"
 import type { Incarnation } from "./incarnation.ts"
 
-const children = tags.map((tag) =>
+const childrenBy = tags.map((tag) =>
   Metric.gauge("effect_supervisor_children", {
     description: "Children by state",
     attributes: { state: tag }
@@ -49,33 +50,54 @@ const abandonments = Metric.counter("effect_supervisor_abandoned_total", {
   description: "Children whose fiber would not end",
   incremental: true
 })
-const seconds = [0.01, 0.1, 0.5, 1, 2, 5, 10, 30, 60, 300, 3600, 86_400]
+const boundaries = [0.01, 0.1, 0.5, 1, 2, 5, 10, 30, 60, 300, 3600, 86_400]
 const backoffSeconds = Metric.histogram("effect_supervisor_backoff_seconds", {
   description: "How long children wait for their restarts",
-  boundaries: seconds
+  boundaries
 })
 const uptimeSeconds = Metric.histogram("effect_supervisor_uptime_seconds", {
   description: "How long incarnations ran",
-  boundaries: seconds
+  boundaries
 })
 
-const indexOf: Record<State["_tag"], number> = Object.fromEntries(tags.map((tag, index) => [tag, index])) as Record<
-  State["_tag"],
-  number
->
+const indexOf = Object.fromEntries(tags.map((tag, index) => [tag, index])) as Record<State["_tag"], number>
+
+type Level = "Trace" | "Debug" | "Info" | "Warn" | "Error"
+
+/** How loud each transition is. A planned stop is no warning; `undefined` logs nothing. */
+const levels: Record<State["_tag"], Level | undefined> = {
+  Pending: undefined,
+  Starting: "Trace",
+  Running: "Debug",
+  Backoff: "Warn",
+  Stopping: "Trace",
+  Stopped: "Debug",
+  Held: "Info",
+  Completed: "Debug",
+  GaveUp: "Error",
+  Abandoned: "Error"
+}
 
 /** Restarts are logged at the 1st, 2nd, 4th, 8th ... of a row, so that a loop fades out of the log. */
-const thinned = (attempt: number): boolean => (attempt & (attempt - 1)) === 0
+const isPowerOfTwo = (attempt: number): boolean => (attempt & (attempt - 1)) === 0
 
-/** A storm: so many restarts of one supervisor's children within a second. */
-const storm = { restarts: 100, withinMillis: 1000 }
+/** So many restarts of one supervisor's children within a second are a storm. */
+export const storm = { restarts: 100, withinMillis: 1000 }
+
+const kindOf = (exit: Exit.Exit<unknown, unknown>): keyof typeof restartsBy => {
+  if (Exit.isSuccess(exit)) return "Success"
+  for (const reason of exit.cause.reasons) if (reason._tag !== "Interrupt") return reason._tag
+  return "Interrupt"
+}
 
 export class Telemetry {
+  /** The tracer that was provided. The default one keeps its spans to itself, so they are not worth their cost. */
   readonly tracer: Tracer.Tracer | undefined
   private readonly base: Context.Context<never>
   private readonly dispatcher: SchedulerDispatcher
   private readonly minimum: number
   private readonly deltas: Array<number> = tags.map(() => 0)
+  private readonly uptimes: Array<number> = []
   private started = 0
   private dirty = false
   private stormSince = 0
@@ -86,77 +108,72 @@ export class Telemetry {
     this.base = base
     this.dispatcher = dispatcher
     this.minimum = LogLevel.getOrdinal(Context.get(base, References.MinimumLogLevel))
-    // The default tracer keeps spans to itself, so only one that was provided is worth their cost.
-    const tracer = Context.getOrUndefined(base, Tracer.Tracer)
-    this.tracer = Context.get(base, References.TracerEnabled) ? tracer : undefined
+    this.tracer = Context.get(base, References.TracerEnabled) ? Context.getOrUndefined(base, Tracer.Tracer) : undefined
   }
 
-  log(
-    level: "Trace" | "Debug" | "Info" | "Warn" | "Error",
-    message: string,
-    annotations: Record<string, unknown>,
-    cause?: Cause.Cause<unknown>
-  ): void {
+  log(level: Level, message: string, annotations: Record<string, unknown>, cause?: Cause.Cause<unknown>): void {
     if (LogLevel.getOrdinal(level) < this.minimum) return
     const line = Effect.logWithLevel(level)(...(cause === undefined ? [message] : [message, cause]))
     // In a fiber of its own: a logger that throws ends that, and nothing else.
     Effect.runForkWith(this.base)(Effect.annotateLogs(line, annotations))
   }
 
-  /** Counts a change of state and logs it; `path` is made only for a line that is written. */
-  transition(cell: Cell, from: State["_tag"] | undefined, path: () => string): void {
-    const state = cell.state
+  /** A child is in a new state: counts it and logs it. */
+  transition(engine: Engine, cell: Cell, from: State["_tag"] | undefined): void {
+    const to = cell.state._tag
     if (from !== undefined) this.deltas[indexOf[from]]!--
-    this.deltas[indexOf[state._tag]]!++
-    if (state._tag === "Starting") this.started++
-    this.touch()
-    const about = () => ({ child: path(), incarnation: cell.incarnation })
+    this.deltas[indexOf[to]]!++
+    if (to === "Starting") this.started++
+    else if (to === "GaveUp") giveUps.updateUnsafe(1, this.base)
+    else if (to === "Abandoned") abandonments.updateUnsafe(1, this.base)
+    if (!this.dirty) this.touch()
+    const level = levels[to]
+    if (level !== undefined && LogLevel.getOrdinal(level) >= this.minimum) this.logTransition(engine, cell, level)
+  }
+
+  private logTransition(engine: Engine, cell: Cell, level: Level): void {
+    const path = engine.pathOf(cell)
+    const { state } = cell
+    const log = (message: string, cause?: Cause.Cause<unknown>) =>
+      this.log(level, message, { child: path, incarnation: cell.incarnation }, cause)
     switch (state._tag) {
       case "Pending":
         return
       case "Starting":
-        return this.at("Trace") ? this.log("Trace", `starting ${path()}`, about()) : undefined
+        return log(`starting ${path}`)
       case "Running":
-        return this.at("Debug") ? this.log("Debug", `${path()} is running`, about()) : undefined
+        return log(`${path} is running`)
       case "Backoff": {
-        const level = thinned(state.attempt) && !this.storming ? "Warn" : "Trace"
-        if (!this.at(level)) return
-        const why = Exit.isFailure(state.exit) ? state.exit.cause : undefined
-        const delay = Math.max(0, state.until - Context.get(this.base, Clock.Clock).currentTimeMillisUnsafe())
-        const end = why === undefined ? "ended" : `failed (${causeInfo(why).message})`
-        return this.log(level, `${path()} ${end}; restart ${state.attempt} in ${delay} ms`, about(), why)
+        // In a storm one line speaks for all.
+        if (this.storming || !isPowerOfTwo(state.attempt)) return
+        const cause = Exit.isFailure(state.exit) ? state.exit.cause : undefined
+        const why = cause === undefined ? "ended" : `failed (${causeInfo(cause).message})`
+        return log(`${path} ${why}; restart ${state.attempt} in ${Math.max(0, state.until - engine.now)} ms`, cause)
       }
       case "Stopping":
-        return this.at("Trace") ? this.log("Trace", `stopping ${path()}`, about()) : undefined
+        return log(`stopping ${path}`)
       case "Stopped":
-        return this.at("Debug") ? this.log("Debug", `${path()} is stopped`, about()) : undefined
+        return log(`${path} is stopped`)
       case "Held":
-        return this.at("Info") ? this.log("Info", `${path()} is held`, about()) : undefined
+        return log(`${path} is held`)
       case "Completed":
-        return this.at("Debug") ? this.log("Debug", `${path()} has completed`, about()) : undefined
+        return log(`${path} has completed`)
       case "GaveUp":
-        giveUps.updateUnsafe(1, this.base)
-        return this.log("Error", `${path()} gave up`, about(), state.cause)
+        return log(`${path} gave up`, state.cause)
       case "Abandoned":
-        abandonments.updateUnsafe(1, this.base)
-        return this.log("Error", `${path()} would not end and is abandoned: its fiber still runs`, about())
+        return log(`${path} would not end and is abandoned: its fiber still runs`)
     }
-  }
-
-  private at(level: LogLevel.LogLevel): boolean {
-    return LogLevel.getOrdinal(level) >= this.minimum
   }
 
   /** A child has left the map. */
   removed(from: State["_tag"]): void {
     this.deltas[indexOf[from]]!--
-    this.touch()
+    if (!this.dirty) this.touch()
   }
 
   /** A restart was granted. Answers whether this is the one that makes a storm of it. */
   restart(exit: Exit.Exit<unknown, unknown>, delayMillis: number, now: number): boolean {
-    const kind = Exit.isSuccess(exit) ? "Success" : kindOf(exit.cause)
-    restartsBy[kind].updateUnsafe(1, this.base)
+    restartsBy[kindOf(exit)].updateUnsafe(1, this.base)
     backoffSeconds.updateUnsafe(delayMillis / 1000, this.base)
     if (now - this.stormSince >= storm.withinMillis) {
       if (this.stormCount < storm.restarts) this.storming = false
@@ -168,16 +185,13 @@ export class Telemetry {
     return true
   }
 
-  get storm(): { readonly restarts: number; readonly withinMillis: number } {
-    return storm
-  }
-
+  /** An incarnation ran so long. */
   uptime(millis: number): void {
-    uptimeSeconds.updateUnsafe(millis / 1000, this.base)
+    this.uptimes.push(millis)
+    if (!this.dirty) this.touch()
   }
 
   private touch(): void {
-    if (this.dirty) return
     this.dirty = true
     this.dispatcher.scheduleTask(() => this.flush(), 0)
   }
@@ -188,8 +202,10 @@ export class Telemetry {
       const delta = this.deltas[index]!
       if (delta === 0) continue
       this.deltas[index] = 0
-      children[index]!.modifyUnsafe(delta, this.base)
+      childrenBy[index]!.modifyUnsafe(delta, this.base)
     }
+    for (const millis of this.uptimes) uptimeSeconds.updateUnsafe(millis / 1000, this.base)
+    this.uptimes.length = 0
     if (this.started === 0) return
     starts.updateUnsafe(this.started, this.base)
     this.started = 0
@@ -197,14 +213,14 @@ export class Telemetry {
 
   /** Opens the span of an incarnation, linked to the one before it, and puts it into the incarnation's context. */
   traced(run: Incarnation, context: Context.Context<never>): Context.Context<never> {
-    const cell = run.cell
+    const { cell } = run
     const path = run.engine.pathOf(cell)
     const made = Effect.runForkWith(context)(Effect.makeSpan(`supervised ${path}`, {
       attributes: { "supervisor.child": path, "supervisor.incarnation": cell.incarnation },
       links: cell.previousSpan === undefined ? [] : [{ span: cell.previousSpan, attributes: {} }]
     })).pollUnsafe()
     if (made === undefined || Exit.isFailure(made)) return context
-    run.span = made.value
+    run.extras.span = made.value
     // A copy without links of its own: else every incarnation would keep all before it alive.
     cell.previousSpan = Tracer.externalSpan(made.value)
     return Context.add(context, Tracer.ParentSpan, made.value)
@@ -212,13 +228,11 @@ export class Telemetry {
 
   /** Closes the span of an incarnation with what was decided about its end. */
   untraced(run: Incarnation, exit: Exit.Exit<unknown, unknown>, decision: string): void {
-    const span = run.span
+    if (this.tracer === undefined) return
+    const { span } = run.extras
     if (span === undefined) return
-    span.attribute("supervisor.exit", Exit.isSuccess(exit) ? "Success" : kindOf(exit.cause))
+    span.attribute("supervisor.exit", kindOf(exit))
     span.attribute("supervisor.decision", decision)
     span.end(Context.get(this.base, Clock.Clock).currentTimeNanosUnsafe(), exit)
   }
 }
-
-const kindOf = (cause: Cause.Cause<unknown>): "Fail" | "Die" | "Interrupt" =>
-  (cause.reasons.find((reason) => reason._tag !== "Interrupt") ?? { _tag: "Interrupt" as const })._tag

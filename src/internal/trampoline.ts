@@ -1,7 +1,5 @@
 /**
- * Keeps deep trees off the JavaScript stack: starting a child, interrupting it and telling its end run at once, until
- * they are nested so deeply that the next one goes through the scheduler instead. A chain of ten thousand managers then
- * needs no more stack than a chain of ten.
+ * Keeps deep trees off the JavaScript stack, and restart loops off the event loop's back.
  *
  * Floor 2.
  */
@@ -11,13 +9,49 @@ const maxDepth = 24
 
 let depth = 0
 
-/** Runs `f` now, or soon if the stack is already deep. */
+/**
+ * Runs `f` now, or soon if the stack is already deep. Starting a child, interrupting it and telling its end nest as deep
+ * as the tree: this way a chain of ten thousand managers needs no more stack than a chain of ten.
+ */
 export const bounce = (dispatcher: SchedulerDispatcher, f: () => void): void => {
   if (depth >= maxDepth) return dispatcher.scheduleTask(f, 0)
   depth++
-  try {
-    f()
-  } finally {
-    depth--
+  f()
+  depth--
+}
+
+/** How many restarts share one turn of the event loop. */
+const burst = 32
+
+/**
+ * What has to happen without delay, but not at once: it waits for its turn of the event loop, which a few share. What
+ * comes while they run is run with them, up to the size of a burst; then timers, I/O and everyone else are next.
+ */
+export class Turns {
+  private readonly dispatcher: SchedulerDispatcher
+  private waiting: Array<() => void> = []
+  private next = 0
+  private scheduled = false
+
+  constructor(dispatcher: SchedulerDispatcher) {
+    this.dispatcher = dispatcher
+  }
+
+  add(f: () => void): void {
+    this.waiting.push(f)
+    if (!this.scheduled) this.schedule()
+  }
+
+  private schedule(): void {
+    this.scheduled = true
+    this.dispatcher.scheduleTask(this.run, 0)
+  }
+
+  private run = (): void => {
+    for (let count = 0; count < burst && this.next < this.waiting.length; count++) this.waiting[this.next++]!()
+    if (this.next < this.waiting.length) return this.schedule()
+    this.scheduled = false
+    this.waiting = []
+    this.next = 0
   }
 }

@@ -1,0 +1,196 @@
+/**
+ * What happens when an incarnation has ended: it was asked to, or its policy decides.
+ *
+ * Floor 2.
+ */
+import * as Cause from "effect/Cause"
+import * as Context from "effect/Context"
+import * as Exit from "effect/Exit"
+import type { Decision } from "../RestartPolicy.ts"
+import type { ExitRecord } from "../Snapshot.ts"
+import { ChildPath, RestartsExhausted } from "../SupervisorError.ts"
+import { type Backoff, type Cell, completed, stopped } from "./cell.ts"
+import { Driver } from "./driver.ts"
+import type { Engine } from "./engine.ts"
+import type { Incarnation } from "./incarnation.ts"
+import * as restarting from "./restarting.ts"
+import * as stopping from "./stopping.ts"
+
+/** An incarnation has ended, its finalizers included. One that is not the child's any more changes nothing. */
+export const ended = (engine: Engine, run: Incarnation, exit: Exit.Exit<unknown, unknown>): void => {
+  const { cell } = run
+  engine.telemetry.uptime(engine.now - engine.epoch - run.startedAfter)
+  if (cell.run !== run) return engine.telemetry.untraced(run, exit, "stale")
+  const { state } = cell
+  switch (state._tag) {
+    case "Starting":
+    case "Running":
+      return decide(engine, run, exit)
+    case "Stopping":
+      switch (state.wish) {
+        case "fail":
+          return decide(engine, run, Exit.failCause(condemned(run, exit)))
+        case "giveUp": {
+          const cause = condemned(run, exit)
+          return finish(engine, run, Exit.failCause(cause), { _tag: "GiveUp", cause })
+        }
+        case "stop":
+        case "hold":
+        case "remove":
+        case "restart":
+        case "pend":
+          record(engine, run, exit, "asked")
+          noteFailure(engine, cell, exit)
+          return stopping.settle(engine, cell, state.wish, exit)
+      }
+      return
+    case "Abandoned":
+      record(engine, run, exit, "asked")
+      return engine.transition(cell, stopped, exit)
+    case "Pending":
+    case "Backoff":
+    case "Stopped":
+    case "Held":
+    case "Completed":
+    case "GaveUp":
+      return
+  }
+}
+
+/** Why it was ended, then whatever else went wrong on the way. */
+const condemned = (run: Incarnation, exit: Exit.Exit<unknown, unknown>): Cause.Cause<unknown> =>
+  Exit.isSuccess(exit) ? run.extras.condemned : Cause.combine(run.extras.condemned, withoutInterrupts(exit.cause))
+
+const withoutInterrupts = (cause: Cause.Cause<unknown>): Cause.Cause<unknown> =>
+  Cause.fromReasons(cause.reasons.filter((reason) => reason._tag !== "Interrupt"))
+
+const record = (
+  engine: Engine,
+  run: Incarnation,
+  exit: Exit.Exit<unknown, unknown>,
+  decision: ExitRecord["decision"]
+): void => {
+  run.cell.remember(run, exit, engine.now - engine.epoch, decision)
+  engine.telemetry.untraced(run, exit, decision)
+}
+
+/** A child that fails while it is being stopped: not a failure of its own, but not lost either. */
+const noteFailure = (engine: Engine, cell: Cell, exit: Exit.Exit<unknown, unknown>): void => {
+  if (Exit.isSuccess(exit) || Cause.hasInterruptsOnly(exit.cause)) return
+  const child = engine.pathOf(cell)
+  engine.telemetry.log("Warn", `${child} failed while it was stopped`, {
+    child,
+    incarnation: cell.incarnation
+  }, exit.cause)
+  const { phase } = engine
+  if (phase._tag !== "Closing") return
+  phase.failures = Cause.combine(phase.failures, blame(engine, cell, withoutInterrupts(exit.cause)))
+}
+
+/** The cause with the path of the child that it came from, unless it came from further below. */
+export const blame = (engine: Engine, cell: Cell, cause: Cause.Cause<unknown>): Cause.Cause<unknown> =>
+  Cause.annotate(cause, Context.make(ChildPath, engine.pathOf(cell)))
+
+/** An incarnation ended although nobody asked it to: its policy decides. */
+export const decide = (engine: Engine, run: Incarnation, exit: Exit.Exit<unknown, unknown>): void => {
+  const { cell } = run
+  if (engine.phase._tag !== "Open") {
+    record(engine, run, exit, "asked")
+    noteFailure(engine, cell, exit)
+    return engine.transition(cell, stopped, exit)
+  }
+  const policy = cell.settings.restart
+  if (policy._tag === "Never") {
+    return finish(
+      engine,
+      run,
+      exit,
+      Exit.isSuccess(exit) ? { _tag: "Complete" } : { _tag: "GiveUp", cause: exit.cause }
+    )
+  }
+  const driver = cell.driver ??= new Driver(policy)
+  const { now } = engine
+  const uptime = run.readyAfter < 0 ? 0 : now - engine.epoch - run.readyAfter
+  // A policy only ever sees what its own child failed with; here that type is not known any more.
+  const input = exit as Exit.Exit<unknown, never>
+  const asked = engine.fork(driver.ask(input, now, uptime))
+  const answer = asked.pollUnsafe()
+  if (answer !== undefined) return finish(engine, run, exit, driver.decide(input, answer))
+  // A schedule that takes its time to decide: until then the child waits for a restart that can come any moment.
+  const cancel = () => asked.interruptUnsafe()
+  const wake = () => {
+    engine.launch(cell)
+    cancel()
+  }
+  const backoff: Backoff = { _tag: "Backoff", until: now, attempt: driver.attempt, exit, cancel, wake }
+  engine.transition(cell, backoff, exit)
+  asked.addObserver((late) => {
+    if (cell.state === backoff && engine.phase._tag === "Open") finish(engine, run, exit, driver.decide(input, late))
+  })
+}
+
+const finish = (engine: Engine, run: Incarnation, exit: Exit.Exit<unknown, unknown>, decision: Decision): void => {
+  const { cell } = run
+  switch (decision._tag) {
+    case "Complete":
+      record(engine, run, exit, "complete")
+      return complete(engine, cell, exit)
+    case "GiveUp": {
+      record(engine, run, exit, "giveUp")
+      const cause = decision.cause ??
+        Cause.die(new RestartsExhausted({ path: engine.pathOf(cell), restarts: cell.restarts }))
+      return giveUp(engine, cell, cause, exit)
+    }
+    case "Restart":
+      record(engine, run, exit, "restart")
+      return restarting.restart(engine, cell, exit, decision.delayMillis, decision.attempt)
+  }
+}
+
+const complete = (engine: Engine, cell: Cell, exit: Exit.Exit<unknown, unknown>): void => {
+  engine.completed++
+  engine.transition(cell, completed, exit)
+  if (engine.settings.autoCleanup) {
+    engine.cleaned++
+    engine.discard(cell)
+  }
+  endIfSignificant(engine, cell)
+  engine.endIfNoneIsLeft()
+}
+
+export const giveUp = (
+  engine: Engine,
+  cell: Cell,
+  cause: Cause.Cause<unknown>,
+  exit?: Exit.Exit<unknown, unknown>
+): void => {
+  engine.transition(cell, { _tag: "GaveUp", cause }, exit)
+  escalate(engine, cell, cause)
+}
+
+/** A child is lost: does the manager go with it? */
+export const escalate = (engine: Engine, cell: Cell, cause: Cause.Cause<unknown>): void => {
+  if (isFatal(engine)) return engine.fail(cell, cause)
+  endIfSignificant(engine, cell)
+  engine.endIfNoneIsLeft()
+}
+
+const isFatal = (engine: Engine): boolean => {
+  const { escalate } = engine.settings
+  if (typeof escalate === "string") return escalate === "first"
+  const all = engine.cells.size + engine.cleaned
+  return engine.gaveUp === all || engine.gaveUp / all > escalate.deadFraction
+}
+
+/** A significant child has ended for good, by itself: does that end the manager? */
+const endIfSignificant = (engine: Engine, cell: Cell): void => {
+  if (!cell.settings.significant) return
+  switch (engine.settings.autoShutdown) {
+    case "never":
+      return
+    case "any-significant":
+      return engine.shutdown()
+    case "all-significant":
+      return engine.significantLeft === 0 ? engine.shutdown() : undefined
+  }
+}

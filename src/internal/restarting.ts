@@ -1,0 +1,117 @@
+/**
+ * How children come back: alone or with their group, after their delay, within the manager's intensity.
+ *
+ * Floor 2.
+ */
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import type * as Fiber from "effect/Fiber"
+import * as RestartPolicy from "../RestartPolicy.ts"
+import * as Strategy from "../Strategy.ts"
+import { type Backoff, type Cell, isUp, pending } from "./cell.ts"
+import { Driver } from "./driver.ts"
+import type { Engine } from "./engine.ts"
+import type { ManagerSettings } from "./managerSettings.ts"
+import { storm } from "./telemetry.ts"
+
+/** The budget of failure-caused restarts that all children of a manager share. */
+export type Intensity = Driver<unknown>
+
+export const makeIntensity = ({ intensity }: ManagerSettings): Intensity | undefined =>
+  intensity && new Driver(RestartPolicy.always(intensity))
+
+/** A restart was granted: when it is due, the child comes back, and whoever its strategy takes along. */
+export const restart = (
+  engine: Engine,
+  cell: Cell,
+  exit: Exit.Exit<unknown, unknown>,
+  delayMillis: number,
+  attempt: number
+): void => {
+  cell.restarts++
+  engine.restarts++
+  const delay = spend(engine, exit, delayMillis)
+  if (delay === undefined) {
+    const cause = Exit.isFailure(exit) ? exit.cause : undefined
+    if (cause === undefined) return
+    engine.transition(cell, { _tag: "GaveUp", cause }, exit)
+    return engine.fail(cell, cause)
+  }
+  const { now } = engine
+  if (engine.telemetry.restart(exit, delay, now)) reportStorm(engine, cell)
+  const until = now + delay
+  const { strategy } = engine.settings
+  if (strategy === "one-for-one") return backoff(engine, cell, exit, until, attempt)
+  const group = Strategy.affected(strategy, Array.from(engine.cells.values()), cell)
+  engine.run(recover(engine, cell, group, exit, until, attempt))
+}
+
+/** Takes a failure-caused restart from the manager's intensity; `undefined` when that is exceeded. */
+const spend = (engine: Engine, exit: Exit.Exit<unknown, unknown>, delayMillis: number): number | undefined => {
+  const { intensity } = engine
+  if (intensity === undefined || Exit.isSuccess(exit)) return delayMillis
+  const answer = engine.fork(intensity.ask(exit, engine.now, 0)).pollUnsafe()
+  const decision = answer === undefined ? undefined : intensity.decide(exit, answer)
+  return decision?._tag === "Restart" ? Math.max(delayMillis, decision.delayMillis) : undefined
+}
+
+const reportStorm = (engine: Engine, cell: Cell): void => {
+  const path = engine.pathOf(cell)
+  engine.telemetry.log(
+    "Warn",
+    `restart storm: ${storm.restarts} restarts within ${storm.withinMillis} ms, the last one of ${path}. Give its schedule a delay or a limit.`,
+    { child: path, incarnation: cell.incarnation }
+  )
+  if (engine.tree.observed) engine.publish({ _tag: "RestartStorm", at: engine.now, path, ...storm })
+}
+
+/** Waits for one child's restart. Without a delay it still waits for its turn, so that it starves nobody. */
+const backoff = (
+  engine: Engine,
+  cell: Cell,
+  exit: Exit.Exit<unknown, unknown>,
+  until: number,
+  attempt: number
+): void => {
+  let timer: Fiber.Fiber<void> | undefined = undefined
+  const cancel = () => timer?.interruptUnsafe()
+  const wake = () => {
+    if (cell.state !== state) return
+    engine.launch(cell)
+    cancel()
+  }
+  const state: Backoff = { _tag: "Backoff", until, attempt, exit, cancel, wake }
+  engine.transition(cell, state, exit)
+  if (cell.state !== state) return
+  const delayMillis = until - engine.now
+  if (delayMillis <= 0) return engine.turns.add(wake)
+  timer = engine.fork(Effect.sleep(delayMillis))
+  timer.addObserver((slept) => Exit.isSuccess(slept) ? wake() : undefined)
+}
+
+/** Restarts a group: stops the others in reverse, waits, starts all in order. Only those that were up come back. */
+const recover = Effect.fnUntraced(function*(
+  engine: Engine,
+  cell: Cell,
+  group: ReadonlyArray<Cell>,
+  exit: Exit.Exit<unknown, unknown>,
+  until: number,
+  attempt: number
+) {
+  const wake = () => {
+    if (cell.state === state) engine.transition(cell, pending)
+  }
+  const state: Backoff = { _tag: "Backoff", until, attempt, exit, cancel: () => {}, wake }
+  engine.transition(cell, state, exit)
+  for (const other of group.toReversed()) {
+    if (other === cell || !isUp(other)) continue
+    const stopped = engine.stop(other, "pend")
+    if (stopped !== undefined) yield* stopped
+  }
+  const left = until - engine.now
+  const woken = engine.until(cell, () => cell.state !== state)
+  if (left <= 0) yield* Effect.yieldNow
+  else if (woken !== undefined) yield* Effect.timeoutOption(woken, left)
+  wake()
+  yield* engine.bringUp()
+})

@@ -1,0 +1,205 @@
+/**
+ * How children stop: asked, given their grace, interrupted, and let go of if they would not end.
+ *
+ * Floor 2.
+ */
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import { causeInfo } from "../State.ts"
+import { Unhealthy, Unresponsive } from "../SupervisorError.ts"
+import { type Cell, held, pending, stopped, type Stopping, type Wish } from "./cell.ts"
+import type { Engine } from "./engine.ts"
+import type { Incarnation } from "./incarnation.ts"
+import { bounce } from "./trampoline.ts"
+
+/** How many children are stopped in a row before others get a turn. */
+const batch = 1024
+
+/** Stops every child in reverse order: each after the one before, or all at once. */
+export const bringDown = Effect.fnUntraced(function*(engine: Engine) {
+  const cells = Array.from(engine.cells.values())
+  const together: Array<Effect.Effect<void>> = []
+  for (let index = cells.length - 1; index >= 0; index--) {
+    const wait = engine.stop(cells[index]!, "stop")
+    if (wait === undefined) {
+      if (index % batch === 0) yield* Effect.yieldNow
+    } else if (engine.settings.shutdownOrder === "parallel") {
+      together.push(wait)
+    } else {
+      yield* wait
+    }
+  }
+  for (const wait of together) yield* wait
+})
+
+/** Stops one child. What it is afterwards, the latest wish decides. `undefined` when it is done already. */
+export const stop = (engine: Engine, cell: Cell, wish: Wish): Effect.Effect<void> | undefined => {
+  const { state } = cell
+  switch (state._tag) {
+    case "Starting":
+    case "Running":
+      return stopRun(engine, cell, state.run, wish, !state.run.listening)
+    case "Stopping":
+      state.wish = wish
+      return engine.until(cell, () => cell.state !== state)
+    case "Backoff":
+      settle(engine, cell, wish)
+      state.cancel()
+      return undefined
+    case "Pending":
+      if (wish !== "pend") settle(engine, cell, wish)
+      return undefined
+    case "Stopped":
+    case "Held":
+    case "Completed":
+    case "GaveUp":
+    case "Abandoned":
+      return undefined
+  }
+}
+
+/** Puts a child that is down where it was wished to be. */
+export const settle = (engine: Engine, cell: Cell, wish: Wish, exit?: Exit.Exit<unknown, unknown>): void => {
+  switch (wish) {
+    case "stop":
+    case "fail":
+    case "giveUp":
+      return engine.transition(cell, stopped, exit)
+    case "hold":
+      return engine.transition(cell, held, exit)
+    case "pend":
+      return engine.transition(cell, pending, exit)
+    case "restart":
+      return engine.phase._tag === "Open" ? engine.launch(cell) : engine.transition(cell, stopped, exit)
+    case "remove":
+      engine.transition(cell, stopped, exit)
+      return engine.discard(cell)
+  }
+}
+
+const notWaiting = () => {}
+
+/** Stops an incarnation; `atOnce` leaves out the asking. */
+const stopRun = (
+  engine: Engine,
+  cell: Cell,
+  run: Incarnation,
+  wish: Wish,
+  atOnce: boolean
+): Effect.Effect<void> | undefined => {
+  const { now } = engine
+  const graceEnd = atOnce ? now : Math.min(now + cell.settings.graceMillis, engine.limits(now).grace)
+  const state: Stopping = {
+    _tag: "Stopping",
+    run,
+    until: graceEnd === Number.POSITIVE_INFINITY ? undefined : graceEnd,
+    wish,
+    hurry: notWaiting
+  }
+  run.unwatch()
+  engine.transition(cell, state)
+  if (atOnce && cell.state === state) bounce(engine.dispatcher, () => run.interrupt())
+  if (cell.state !== state) return undefined
+  engine.fork(atOnce ? waitOrAbandon(engine, cell, state) : askAndWait(engine, cell, state, graceEnd))
+  return engine.until(cell, () => cell.state !== state)
+}
+
+const askAndWait = Effect.fnUntraced(function*(engine: Engine, cell: Cell, state: Stopping, graceEnd: number) {
+  const { run } = state
+  bounce(engine.dispatcher, () => run.ask({ grace: graceEnd, hard: graceEnd + patience(engine, cell, graceEnd) }))
+  if (yield* isGone(engine, cell, state, graceEnd - engine.now)) return
+  bounce(engine.dispatcher, () => run.interrupt())
+  yield* waitOrAbandon(engine, cell, state)
+})
+
+const waitOrAbandon = Effect.fnUntraced(function*(engine: Engine, cell: Cell, state: Stopping) {
+  if (yield* isGone(engine, cell, state, patience(engine, cell, engine.now))) return
+  abandon(engine, cell, state)
+})
+
+/** How long an interrupted child is waited for. A tenth of what is left stays for its supervisor to tell about it. */
+const patience = (engine: Engine, cell: Cell, from: number): number => {
+  const own = cell.settings.abandonAfterMillis
+  const { hard } = engine.limits(from)
+  return hard === Number.POSITIVE_INFINITY ? own : Math.min(own, Math.max(0, 0.9 * (hard - from)))
+}
+
+/** Waits until a child has ended. `false` when the time was over first, or somebody is in a hurry. */
+const isGone = (engine: Engine, cell: Cell, state: Stopping, millis: number): Effect.Effect<boolean> => {
+  const gone = engine.until(cell, () => cell.state !== state)
+  if (gone === undefined) return Effect.succeed(true)
+  const hurried = Effect.callback<void>((resume) => {
+    state.hurry = () => resume(Effect.void)
+    return Effect.sync(() => {
+      state.hurry = notWaiting
+    })
+  })
+  return Effect.raceFirst(gone, hurried).pipe(
+    Effect.timeoutOption(millis),
+    Effect.map(() => cell.state !== state)
+  )
+}
+
+/** Lets go of an incarnation that would not end. It stays known, and its late end is noticed. */
+const abandon = (engine: Engine, cell: Cell, state: Stopping): void => {
+  const { run, wish } = state
+  engine.transition(cell, { _tag: "Abandoned", run })
+  const { overlap } = cell.settings
+  switch (wish) {
+    case "stop":
+    case "hold":
+      return
+    case "remove":
+      return engine.discard(cell)
+    case "restart":
+      return overlap ? engine.launch(cell) : undefined
+    case "pend":
+      return overlap ? engine.transition(cell, pending) : undefined
+    case "fail":
+      return overlap
+        ? engine.decide(run, Exit.failCause(run.extras.condemned))
+        : engine.escalate(cell, run.extras.condemned)
+    case "giveUp":
+      return engine.escalate(cell, run.extras.condemned)
+  }
+}
+
+// -- Failing to serve
+
+/** Ends an incarnation that does not do its work; then its policy decides, or it may not go on. */
+export const condemn = (
+  engine: Engine,
+  run: Incarnation,
+  cause: Cause.Cause<never>,
+  wish: "fail" | "giveUp"
+): void => {
+  const { cell } = run
+  if (cell.run !== run || cell.state._tag === "Stopping" || engine.phase._tag !== "Open") return
+  run.extras.condemned = cause
+  stopRun(engine, cell, run, wish, true)
+}
+
+export const unresponsive = (engine: Engine, run: Incarnation, watchdogMillis: number): void =>
+  condemn(engine, run, Cause.die(new Unresponsive({ path: engine.pathOf(run.cell), watchdogMillis })), "fail")
+
+export const unhealthy = (
+  engine: Engine,
+  run: Incarnation,
+  cause: Cause.Cause<unknown>,
+  failures: number,
+  fatal: boolean
+): void => {
+  const { cell } = run
+  if (cell.state._tag !== "Running" || cell.state.run !== run) return
+  const path = engine.pathOf(cell)
+  const { incarnation } = cell
+  if (failures === 1) {
+    engine.telemetry.log("Warn", `${path} failed its health check`, { child: path, incarnation }, cause)
+  }
+  if (engine.tree.observed) {
+    const info = causeInfo(cause)
+    engine.publish({ _tag: "ChildUnhealthy", at: engine.now, path, incarnation, failures, cause: info })
+  }
+  if (fatal) condemn(engine, run, Cause.die(new Unhealthy({ path, failures, cause })), "fail")
+}
