@@ -46,10 +46,10 @@ export interface Backoff {
   readonly until: number
   readonly attempt: number
   readonly exit: Exit.Exit<unknown, unknown>
-  /** Ends the timer without a restart. */
-  readonly cancel: () => void
-  /** Ends the timer with the restart. */
-  readonly wake: () => void
+  /** Ends the wait without a restart. */
+  cancel(): void
+  /** Ends the wait with the restart. */
+  wake(): void
 }
 
 export interface Stopping {
@@ -121,6 +121,17 @@ interface Ended {
   readonly decision: ExitRecord["decision"]
 }
 
+/** What some children leave behind for their next incarnation. */
+interface Past {
+  /** Kept through restarts, so that a back-off goes on where it was. */
+  driver: Driver<never> | undefined
+  /** Bounds the wait for readiness, restarts included. */
+  startTimer: Fiber.Fiber<unknown, unknown> | undefined
+  /** The span of the incarnation before, for the next one's link. */
+  span: Tracer.AnySpan | undefined
+  readonly history: Array<Ended>
+}
+
 export class Cell {
   runnable: Runnable.Any
   /** The services of whoever added it at run time; `undefined`: those of its supervisor. */
@@ -128,13 +139,7 @@ export class Cell {
   state: CellState = pending
   incarnation = 0
   restarts = 0
-  /** Kept through restarts, so that a back-off goes on where it was. */
-  driver: Driver<never> | undefined = undefined
-  /** Bounds the wait for its readiness, restarts included. */
-  startTimer: Fiber.Fiber<unknown, unknown> | undefined = undefined
-  /** The span of the incarnation before, for the next one's link. */
-  previousSpan: Tracer.AnySpan | undefined = undefined
-  private history: Array<Ended> | undefined = undefined
+  private past: Past | undefined = undefined
   private watchers: Array<() => void> | undefined = undefined
 
   constructor(runnable: Runnable.Any, base: Context.Context<never> | undefined) {
@@ -166,6 +171,16 @@ export class Cell {
       case "GaveUp":
         return undefined
     }
+  }
+
+  /** What an earlier incarnation has left. */
+  get left(): Past | undefined {
+    return this.past
+  }
+
+  /** What this incarnation leaves, made on first use. */
+  get leaves(): Past {
+    return this.past ??= { driver: undefined, startTimer: undefined, span: undefined, history: [] }
   }
 
   /** Its state as plain data. */
@@ -205,23 +220,19 @@ export class Cell {
     decision: ExitRecord["decision"]
   ): void {
     const { epoch } = run.engine
-    const ended: Ended = {
+    const { history } = this.leaves
+    if (history.length >= historySize) history.shift()
+    history.push({
       incarnation: this.incarnation,
       startedAt: epoch + run.startedAfter,
       endedAt: epoch + endedAfter,
       exit,
       decision
-    }
-    if (this.history === undefined) {
-      this.history = [ended]
-      return
-    }
-    if (this.history.length >= historySize) this.history.shift()
-    this.history.push(ended)
+    })
   }
 
   get records(): ReadonlyArray<ExitRecord> {
-    return this.history === undefined ? none : this.history.map((ended) => ({ ...ended, exit: exitInfo(ended.exit) }))
+    return this.past === undefined ? none : this.past.history.map((ended) => ({ ...ended, exit: exitInfo(ended.exit) }))
   }
 
   get watched(): boolean {

@@ -17,35 +17,35 @@ import * as restarting from "./restarting.ts"
 import * as stopping from "./stopping.ts"
 
 /** An incarnation has ended, its finalizers included. One that is not the child's any more changes nothing. */
-export const ended = (engine: Engine, run: Incarnation, exit: Exit.Exit<unknown, unknown>): void => {
+export const ended = (engine: Engine, run: Incarnation, exit: Exit.Exit<unknown, unknown>, now: number): void => {
   const { cell } = run
-  engine.telemetry.uptime(engine.now - engine.epoch - run.startedAfter)
+  engine.telemetry.uptime(now - engine.epoch - run.startedAfter)
   if (cell.run !== run) return engine.telemetry.untraced(run, exit, "stale")
   const { state } = cell
   switch (state._tag) {
     case "Starting":
     case "Running":
-      return decide(engine, run, exit)
+      return decide(engine, run, exit, now)
     case "Stopping":
       switch (state.wish) {
         case "fail":
-          return decide(engine, run, Exit.failCause(condemned(run, exit)))
+          return decide(engine, run, Exit.failCause(condemned(run, exit)), now)
         case "giveUp": {
           const cause = condemned(run, exit)
-          return finish(engine, run, Exit.failCause(cause), { _tag: "GiveUp", cause })
+          return finish(engine, run, Exit.failCause(cause), now, { _tag: "GiveUp", cause })
         }
         case "stop":
         case "hold":
         case "remove":
         case "restart":
         case "pend":
-          record(engine, run, exit, "asked")
+          record(engine, run, exit, now, "asked")
           noteFailure(engine, cell, exit)
           return stopping.settle(engine, cell, state.wish, exit)
       }
       return
     case "Abandoned":
-      record(engine, run, exit, "asked")
+      record(engine, run, exit, now, "asked")
       return engine.transition(cell, stopped, exit)
     case "Pending":
     case "Backoff":
@@ -68,9 +68,10 @@ const record = (
   engine: Engine,
   run: Incarnation,
   exit: Exit.Exit<unknown, unknown>,
+  now: number,
   decision: ExitRecord["decision"]
 ): void => {
-  run.cell.remember(run, exit, engine.now - engine.epoch, decision)
+  run.cell.remember(run, exit, now - engine.epoch, decision)
   engine.telemetry.untraced(run, exit, decision)
 }
 
@@ -92,10 +93,10 @@ export const blame = (engine: Engine, cell: Cell, cause: Cause.Cause<unknown>): 
   Cause.annotate(cause, Context.make(ChildPath, engine.pathOf(cell)))
 
 /** An incarnation ended although nobody asked it to: its policy decides. */
-export const decide = (engine: Engine, run: Incarnation, exit: Exit.Exit<unknown, unknown>): void => {
+export const decide = (engine: Engine, run: Incarnation, exit: Exit.Exit<unknown, unknown>, now: number): void => {
   const { cell } = run
   if (engine.phase._tag !== "Open") {
-    record(engine, run, exit, "asked")
+    record(engine, run, exit, now, "asked")
     noteFailure(engine, cell, exit)
     return engine.transition(cell, stopped, exit)
   }
@@ -105,45 +106,58 @@ export const decide = (engine: Engine, run: Incarnation, exit: Exit.Exit<unknown
       engine,
       run,
       exit,
+      now,
       Exit.isSuccess(exit) ? { _tag: "Complete" } : { _tag: "GiveUp", cause: exit.cause }
     )
   }
-  const driver = cell.driver ??= new Driver(policy)
-  const { now } = engine
+  const driver = cell.leaves.driver ??= new Driver(policy)
   const uptime = run.readyAfter < 0 ? 0 : now - engine.epoch - run.readyAfter
   // A policy only ever sees what its own child failed with; here that type is not known any more.
   const input = exit as Exit.Exit<unknown, never>
   const asked = engine.fork(driver.ask(input, now, uptime))
   const answer = asked.pollUnsafe()
-  if (answer !== undefined) return finish(engine, run, exit, driver.decide(input, answer))
+  if (answer !== undefined) return finish(engine, run, exit, now, driver.decide(input, answer))
   // A schedule that takes its time to decide: until then the child waits for a restart that can come any moment.
-  const cancel = () => asked.interruptUnsafe()
-  const wake = () => {
-    engine.launch(cell)
-    cancel()
+  const backoff: Backoff = {
+    _tag: "Backoff",
+    until: now,
+    attempt: driver.attempt,
+    exit,
+    cancel: () => asked.interruptUnsafe(),
+    wake() {
+      engine.launch(cell)
+      this.cancel()
+    }
   }
-  const backoff: Backoff = { _tag: "Backoff", until: now, attempt: driver.attempt, exit, cancel, wake }
   engine.transition(cell, backoff, exit)
   asked.addObserver((late) => {
-    if (cell.state === backoff && engine.phase._tag === "Open") finish(engine, run, exit, driver.decide(input, late))
+    if (cell.state === backoff && engine.phase._tag === "Open") {
+      finish(engine, run, exit, engine.now, driver.decide(input, late))
+    }
   })
 }
 
-const finish = (engine: Engine, run: Incarnation, exit: Exit.Exit<unknown, unknown>, decision: Decision): void => {
+const finish = (
+  engine: Engine,
+  run: Incarnation,
+  exit: Exit.Exit<unknown, unknown>,
+  now: number,
+  decision: Decision
+): void => {
   const { cell } = run
   switch (decision._tag) {
     case "Complete":
-      record(engine, run, exit, "complete")
+      record(engine, run, exit, now, "complete")
       return complete(engine, cell, exit)
     case "GiveUp": {
-      record(engine, run, exit, "giveUp")
+      record(engine, run, exit, now, "giveUp")
       const cause = decision.cause ??
         Cause.die(new RestartsExhausted({ path: engine.pathOf(cell), restarts: cell.restarts }))
       return giveUp(engine, cell, cause, exit)
     }
     case "Restart":
-      record(engine, run, exit, "restart")
-      return restarting.restart(engine, cell, exit, decision.delayMillis, decision.attempt)
+      record(engine, run, exit, now, "restart")
+      return restarting.restart(engine, cell, exit, now, decision)
   }
 }
 

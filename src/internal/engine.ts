@@ -178,7 +178,7 @@ export class Engine {
     if (isLeft(next._tag) !== isLeft(from)) this.count(cell, isLeft(from) ? -1 : 1)
     this.telemetry.transition(this, cell, from)
     if (this.tree.observed) this.publishTransition(cell, from, exit)
-    if (cell.startTimer !== undefined && isSettled(cell)) starting.endStartTimer(cell)
+    if (cell.left?.startTimer !== undefined && isSettled(cell)) starting.endStartTimer(cell)
     if (cell.watched) cell.notify()
   }
 
@@ -231,8 +231,8 @@ export class Engine {
   }
 
   /** Waits until the start of a child is over, one way or the other. */
-  settled(cell: Cell): Effect.Effect<void> | undefined {
-    return this.until(cell, () => isSettled(cell))
+  settled(cell: Cell): Effect.Effect<void> {
+    return isSettled(cell) ? Effect.void : this.until(cell, () => isSettled(cell)) ?? Effect.void
   }
 
   // -- The children, in order
@@ -299,11 +299,11 @@ export class Engine {
   }
 
   ended(run: Incarnation, exit: Exit.Exit<unknown, unknown>): void {
-    ending.ended(this, run, exit)
+    ending.ended(this, run, exit, this.now)
   }
 
   decide(run: Incarnation, exit: Exit.Exit<unknown, unknown>): void {
-    ending.decide(this, run, exit)
+    ending.decide(this, run, exit, this.now)
   }
 
   giveUp(cell: Cell, cause: Cause.Cause<unknown>, exit?: Exit.Exit<unknown, unknown>): void {
@@ -436,7 +436,7 @@ export class Engine {
     this.telemetry.flush()
     this.tree.end(this.prefix)
     for (const callback of this.onReady.splice(0)) callback()
-    for (const callback of this.onClosed.splice(0)) bounce(this.dispatcher, () => callback(final))
+    for (const callback of this.onClosed.splice(0)) bounce(this.dispatcher, callback, final)
   }
 
   // -- Waiting for it

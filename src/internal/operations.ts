@@ -39,7 +39,7 @@ const after = (wait: Effect.Effect<void> | undefined, outcome: Outcome): Done =>
 
 /** Its schedule and its counters start afresh: somebody began a new life by hand. */
 const launchAnew = (engine: Engine, cell: Cell): Done => {
-  cell.driver = undefined
+  if (cell.left !== undefined) cell.left.driver = undefined
   engine.launch(cell)
   return after(engine.settled(cell), "done")
 }
@@ -95,7 +95,7 @@ const restart = (engine: Engine, cell: Cell): Done => {
     case "Stopping": {
       const { incarnation } = cell
       const stopped = engine.stop(cell, "restart") ?? Effect.void
-      return Effect.andThen(stopped, Effect.suspend(() => engine.settled(cell) ?? Effect.void)).pipe(
+      return Effect.andThen(stopped, Effect.suspend(() => engine.settled(cell))).pipe(
         // A later wish may have won.
         Effect.map((): Outcome => cell.incarnation > incarnation ? "done" : "noop")
       )
@@ -203,7 +203,7 @@ const addWith = (
   }
   const cell = engine.insert(runnable, engine.borrow(context))
   engine.launch(cell)
-  return engine.settled(cell) ?? Effect.void
+  return engine.settled(cell)
 }
 
 export const send = (
@@ -300,7 +300,8 @@ const isSame = (a: Runnable.Any, b: Runnable.Any): boolean =>
 
 /** Takes on a new description of the same work: only how it is supervised changes. */
 const adopt = (cell: Cell, runnable: Runnable.Any): void => {
-  if (cell.runnable.settings.restart !== runnable.settings.restart) cell.driver = undefined
+  const { left } = cell
+  if (left !== undefined && cell.settings.restart !== runnable.settings.restart) left.driver = undefined
   cell.runnable = runnable
 }
 

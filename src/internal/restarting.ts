@@ -7,6 +7,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import * as RestartPolicy from "../RestartPolicy.ts"
+import type { Decision } from "../RestartPolicy.ts"
 import * as Strategy from "../Strategy.ts"
 import { type Backoff, type Cell, isUp, pending } from "./cell.ts"
 import { Driver } from "./driver.ts"
@@ -25,32 +26,35 @@ export const restart = (
   engine: Engine,
   cell: Cell,
   exit: Exit.Exit<unknown, unknown>,
-  delayMillis: number,
-  attempt: number
+  now: number,
+  granted: Granted
 ): void => {
   cell.restarts++
   engine.restarts++
-  const delay = spend(engine, exit, delayMillis)
+  const delay = Exit.isSuccess(exit) ? granted.delayMillis : spend(engine, exit, now, granted.delayMillis)
   if (delay === undefined) {
-    const cause = Exit.isFailure(exit) ? exit.cause : undefined
-    if (cause === undefined) return
+    const { cause } = exit as Exit.Failure<unknown, unknown>
     engine.transition(cell, { _tag: "GaveUp", cause }, exit)
     return engine.fail(cell, cause)
   }
-  const { now } = engine
   if (engine.telemetry.restart(exit, delay, now)) reportStorm(engine, cell)
-  const until = now + delay
   const { strategy } = engine.settings
-  if (strategy === "one-for-one") return backoff(engine, cell, exit, until, attempt)
+  if (strategy === "one-for-one") return backoff(engine, cell, exit, now, delay, granted.attempt)
   const group = Strategy.affected(strategy, Array.from(engine.cells.values()), cell)
-  engine.run(recover(engine, cell, group, exit, until, attempt))
+  engine.run(recover(engine, cell, group, exit, now + delay, granted.attempt))
 }
 
+type Granted = Extract<Decision, { readonly _tag: "Restart" }>
+
 /** Takes a failure-caused restart from the manager's intensity; `undefined` when that is exceeded. */
-const spend = (engine: Engine, exit: Exit.Exit<unknown, unknown>, delayMillis: number): number | undefined => {
-  const { intensity } = engine
-  if (intensity === undefined || Exit.isSuccess(exit)) return delayMillis
-  const answer = engine.fork(intensity.ask(exit, engine.now, 0)).pollUnsafe()
+const spend = (
+  { fork, intensity }: Engine,
+  exit: Exit.Failure<unknown, unknown>,
+  now: number,
+  delayMillis: number
+): number | undefined => {
+  if (intensity === undefined) return delayMillis
+  const answer = fork(intensity.ask(exit, now, 0)).pollUnsafe()
   const decision = answer === undefined ? undefined : intensity.decide(exit, answer)
   return decision?._tag === "Restart" ? Math.max(delayMillis, decision.delayMillis) : undefined
 }
@@ -65,28 +69,50 @@ const reportStorm = (engine: Engine, cell: Cell): void => {
   if (engine.tree.observed) engine.publish({ _tag: "RestartStorm", at: engine.now, path, ...storm })
 }
 
-/** Waits for one child's restart. Without a delay it still waits for its turn, so that it starves nobody. */
+/** One child waits for its restart. */
+class Alone implements Backoff {
+  readonly _tag = "Backoff"
+  readonly until: number
+  readonly attempt: number
+  readonly exit: Exit.Exit<unknown, unknown>
+  timer: Fiber.Fiber<void> | undefined = undefined
+  private readonly engine: Engine
+  private readonly cell: Cell
+
+  constructor(engine: Engine, cell: Cell, exit: Exit.Exit<unknown, unknown>, until: number, attempt: number) {
+    this.engine = engine
+    this.cell = cell
+    this.exit = exit
+    this.until = until
+    this.attempt = attempt
+  }
+
+  cancel(): void {
+    this.timer?.interruptUnsafe()
+  }
+
+  wake(): void {
+    if (this.cell.state !== this) return
+    this.engine.launch(this.cell)
+    this.cancel()
+  }
+}
+
+/** Without a delay it still waits for its turn, so that it starves nobody. */
 const backoff = (
   engine: Engine,
   cell: Cell,
   exit: Exit.Exit<unknown, unknown>,
-  until: number,
+  now: number,
+  delayMillis: number,
   attempt: number
 ): void => {
-  let timer: Fiber.Fiber<void> | undefined = undefined
-  const cancel = () => timer?.interruptUnsafe()
-  const wake = () => {
-    if (cell.state !== state) return
-    engine.launch(cell)
-    cancel()
-  }
-  const state: Backoff = { _tag: "Backoff", until, attempt, exit, cancel, wake }
+  const state = new Alone(engine, cell, exit, now + delayMillis, attempt)
   engine.transition(cell, state, exit)
   if (cell.state !== state) return
-  const delayMillis = until - engine.now
-  if (delayMillis <= 0) return engine.turns.add(wake)
-  timer = engine.fork(Effect.sleep(delayMillis))
-  timer.addObserver((slept) => Exit.isSuccess(slept) ? wake() : undefined)
+  if (delayMillis <= 0) return engine.turns.add(state)
+  state.timer = engine.fork(Effect.sleep(delayMillis))
+  state.timer.addObserver((slept) => Exit.isSuccess(slept) ? state.wake() : undefined)
 }
 
 /** Restarts a group: stops the others in reverse, waits, starts all in order. Only those that were up come back. */

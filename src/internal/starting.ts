@@ -6,7 +6,7 @@
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import { StartTimeout } from "../SupervisorError.ts"
-import type { Cell } from "./cell.ts"
+import { type Cell, isSettled } from "./cell.ts"
 import type { Engine } from "./engine.ts"
 import { Incarnation } from "./incarnation.ts"
 import { bounce } from "./trampoline.ts"
@@ -22,9 +22,8 @@ export const bringUp = Effect.fnUntraced(function*(engine: Engine) {
     if (cell.state._tag !== "Pending") continue
     engine.launch(cell)
     if (engine.sequences !== number) return
-    const settled = engine.settled(cell)
-    if (settled !== undefined) {
-      yield* settled
+    if (!isSettled(cell)) {
+      yield* engine.settled(cell)
     } else if (++started % batch === 0) {
       yield* Effect.yieldNow
     }
@@ -40,8 +39,10 @@ export const launch = (engine: Engine, cell: Cell): void => {
   const run = new Incarnation(engine, cell, engine.now - engine.epoch)
   if (cell.settings.startTimeoutMillis !== undefined) beginStartTimer(engine, cell, cell.settings.startTimeoutMillis)
   engine.transition(cell, { _tag: "Starting", run })
-  bounce(engine.dispatcher, () => run.start())
+  bounce(engine.dispatcher, start, run)
 }
+
+const start = (run: Incarnation): void => run.start()
 
 /** An incarnation is ready. */
 export const started = (engine: Engine, run: Incarnation): void => {
@@ -54,11 +55,12 @@ export const started = (engine: Engine, run: Incarnation): void => {
 
 /** Bounds the wait for readiness, restarts included: the timer runs from the first launch until the child has settled. */
 const beginStartTimer = (engine: Engine, cell: Cell, timeoutMillis: number): void => {
-  if (cell.startTimer !== undefined) return
-  cell.startTimer = engine.fork(Effect.andThen(
+  const { leaves } = cell
+  if (leaves.startTimer !== undefined) return
+  leaves.startTimer = engine.fork(Effect.andThen(
     Effect.sleep(timeoutMillis),
     Effect.sync(() => {
-      cell.startTimer = undefined
+      leaves.startTimer = undefined
       const cause = Cause.die(new StartTimeout({ path: engine.pathOf(cell), timeoutMillis }))
       const { state } = cell
       if (state._tag === "Starting") return engine.condemn(state.run, cause, "giveUp")
@@ -69,7 +71,7 @@ const beginStartTimer = (engine: Engine, cell: Cell, timeoutMillis: number): voi
   ))
 }
 
-export const endStartTimer = (cell: Cell): void => {
-  cell.startTimer?.interruptUnsafe()
-  cell.startTimer = undefined
+export const endStartTimer = ({ leaves }: Cell): void => {
+  leaves.startTimer?.interruptUnsafe()
+  leaves.startTimer = undefined
 }

@@ -80,6 +80,8 @@ export const settle = (engine: Engine, cell: Cell, wish: Wish, exit?: Exit.Exit<
 
 const notWaiting = () => {}
 
+const interrupt = (run: Incarnation): void => run.interrupt()
+
 /** Stops an incarnation; `atOnce` leaves out the asking. */
 const stopRun = (
   engine: Engine,
@@ -99,7 +101,7 @@ const stopRun = (
   }
   run.unwatch()
   engine.transition(cell, state)
-  if (atOnce && cell.state === state) bounce(engine.dispatcher, () => run.interrupt())
+  if (atOnce && cell.state === state) bounce(engine.dispatcher, interrupt, run)
   if (cell.state !== state) return undefined
   engine.fork(atOnce ? waitOrAbandon(engine, cell, state) : askAndWait(engine, cell, state, graceEnd))
   return engine.until(cell, () => cell.state !== state)
@@ -107,9 +109,10 @@ const stopRun = (
 
 const askAndWait = Effect.fnUntraced(function*(engine: Engine, cell: Cell, state: Stopping, graceEnd: number) {
   const { run } = state
-  bounce(engine.dispatcher, () => run.ask({ grace: graceEnd, hard: graceEnd + patience(engine, cell, graceEnd) }))
+  const limits = { grace: graceEnd, hard: graceEnd + patience(engine, cell, graceEnd) }
+  bounce(engine.dispatcher, () => run.ask(limits), undefined)
   if (yield* isGone(engine, cell, state, graceEnd - engine.now)) return
-  bounce(engine.dispatcher, () => run.interrupt())
+  bounce(engine.dispatcher, interrupt, run)
   yield* waitOrAbandon(engine, cell, state)
 })
 

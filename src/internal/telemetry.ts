@@ -60,8 +60,6 @@ const uptimeSeconds = Metric.histogram("effect_supervisor_uptime_seconds", {
   boundaries
 })
 
-const indexOf = Object.fromEntries(tags.map((tag, index) => [tag, index])) as Record<State["_tag"], number>
-
 type Level = "Trace" | "Debug" | "Info" | "Warn" | "Error"
 
 /** How loud each transition is. A planned stop is no warning; `undefined` logs nothing. */
@@ -77,6 +75,12 @@ const levels: Record<State["_tag"], Level | undefined> = {
   GaveUp: "Error",
   Abandoned: "Error"
 }
+
+/** What there is to know about a state, found with one look. */
+const facts = Object.fromEntries(tags.map((tag, index) => {
+  const level = levels[tag]
+  return [tag, { index, level, ordinal: level === undefined ? Number.NEGATIVE_INFINITY : LogLevel.getOrdinal(level) }]
+})) as Record<State["_tag"], { readonly index: number; readonly level: Level; readonly ordinal: number }>
 
 /** Restarts are logged at the 1st, 2nd, 4th, 8th ... of a row, so that a loop fades out of the log. */
 const isPowerOfTwo = (attempt: number): boolean => (attempt & (attempt - 1)) === 0
@@ -121,14 +125,14 @@ export class Telemetry {
   /** A child is in a new state: counts it and logs it. */
   transition(engine: Engine, cell: Cell, from: State["_tag"] | undefined): void {
     const to = cell.state._tag
-    if (from !== undefined) this.deltas[indexOf[from]]!--
-    this.deltas[indexOf[to]]!++
+    const { index, level, ordinal } = facts[to]
+    if (from !== undefined) this.deltas[facts[from].index]!--
+    this.deltas[index]!++
     if (to === "Starting") this.started++
     else if (to === "GaveUp") giveUps.updateUnsafe(1, this.base)
     else if (to === "Abandoned") abandonments.updateUnsafe(1, this.base)
     if (!this.dirty) this.touch()
-    const level = levels[to]
-    if (level !== undefined && LogLevel.getOrdinal(level) >= this.minimum) this.logTransition(engine, cell, level)
+    if (ordinal >= this.minimum) this.logTransition(engine, cell, level)
   }
 
   private logTransition(engine: Engine, cell: Cell, level: Level): void {
@@ -167,7 +171,7 @@ export class Telemetry {
 
   /** A child has left the map. */
   removed(from: State["_tag"]): void {
-    this.deltas[indexOf[from]]!--
+    this.deltas[facts[from].index]!--
     if (!this.dirty) this.touch()
   }
 
@@ -217,12 +221,12 @@ export class Telemetry {
     const path = run.engine.pathOf(cell)
     const made = Effect.runForkWith(context)(Effect.makeSpan(`supervised ${path}`, {
       attributes: { "supervisor.child": path, "supervisor.incarnation": cell.incarnation },
-      links: cell.previousSpan === undefined ? [] : [{ span: cell.previousSpan, attributes: {} }]
+      links: cell.left?.span === undefined ? [] : [{ span: cell.left.span, attributes: {} }]
     })).pollUnsafe()
     if (made === undefined || Exit.isFailure(made)) return context
     run.extras.span = made.value
     // A copy without links of its own: else every incarnation would keep all before it alive.
-    cell.previousSpan = Tracer.externalSpan(made.value)
+    cell.leaves.span = Tracer.externalSpan(made.value)
     return Context.add(context, Tracer.ParentSpan, made.value)
   }
 

@@ -10,14 +10,19 @@ const maxDepth = 24
 let depth = 0
 
 /**
- * Runs `f` now, or soon if the stack is already deep. Starting a child, interrupting it and telling its end nest as deep
+ * Calls `f` with `a` now, or soon if the stack is already deep. Starting a child, interrupting it and telling its end nest as deep
  * as the tree: this way a chain of ten thousand managers needs no more stack than a chain of ten.
  */
-export const bounce = (dispatcher: SchedulerDispatcher, f: () => void): void => {
-  if (depth >= maxDepth) return dispatcher.scheduleTask(f, 0)
+export const bounce = <A>(dispatcher: SchedulerDispatcher, f: (a: A) => void, a: A): void => {
+  if (depth >= maxDepth) return dispatcher.scheduleTask(() => f(a), 0)
   depth++
-  f()
+  f(a)
   depth--
+}
+
+/** What waits for its turn. */
+export interface Turn {
+  wake(): void
 }
 
 /** How many restarts share one turn of the event loop. */
@@ -29,7 +34,7 @@ const burst = 32
  */
 export class Turns {
   private readonly dispatcher: SchedulerDispatcher
-  private waiting: Array<() => void> = []
+  private waiting: Array<Turn> = []
   private next = 0
   private scheduled = false
 
@@ -37,8 +42,8 @@ export class Turns {
     this.dispatcher = dispatcher
   }
 
-  add(f: () => void): void {
-    this.waiting.push(f)
+  add(turn: Turn): void {
+    this.waiting.push(turn)
     if (!this.scheduled) this.schedule()
   }
 
@@ -48,7 +53,7 @@ export class Turns {
   }
 
   private run = (): void => {
-    for (let count = 0; count < burst && this.next < this.waiting.length; count++) this.waiting[this.next++]!()
+    for (let count = 0; count < burst && this.next < this.waiting.length; count++) this.waiting[this.next++]!.wake()
     if (this.next < this.waiting.length) return this.schedule()
     this.scheduled = false
     this.waiting = []
