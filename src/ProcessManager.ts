@@ -13,7 +13,7 @@ import { type ManagerOptions, type ManagerSettings, managerSettings } from "./in
 import * as operations from "./internal/operations.ts"
 import * as Runnable from "./Runnable.ts"
 import { type Handle, makeEngine, type Supervisor } from "./Supervisor.ts"
-import { DuplicateChild } from "./SupervisorError.ts"
+import { DuplicateChild, MaxChildrenReached } from "./SupervisorError.ts"
 
 const TypeId = "~effect-supervisor/ProcessManager"
 
@@ -68,6 +68,10 @@ const describe = <E, R>(
   base: Runnable.Settings,
   options?: Runnable.Options<E, unknown>
 ): ProcessManager<E, R> => {
+  const { maxChildren } = settings
+  if (children.length > maxChildren) {
+    throw new MaxChildrenReached({ name: children[maxChildren]!.name, supervisor: name, maxChildren })
+  }
   const names = new Set<string>()
   for (const child of children) {
     if (names.has(child.name)) throw new DuplicateChild({ name: child.name, path: child.name, supervisor: name })
@@ -95,7 +99,7 @@ export const isProcessManager = (u: unknown): u is ProcessManager<unknown, unkno
  * **Details**
  *
  * It ends well when no child is left to run, or when it is shut down. It fails with the first child that gives up, after
- * all the others have been stopped. Throws `DuplicateChild` and `InvalidOption`.
+ * all the others have been stopped. Throws `DuplicateChild`, `MaxChildrenReached` and `InvalidOption`.
  *
  * **Example** (A tree)
  *

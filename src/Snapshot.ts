@@ -59,7 +59,7 @@ export interface ChildSnapshot {
  * **Details**
  *
  * `completed` counts children that ended well, also those that have left the map since. `abandoned` names, by path,
- * every child of the whole subtree whose fiber would not end.
+ * every child of the whole subtree whose fiber would not end and still runs, also when its supervisor is gone.
  *
  * @category models
  * @since 0.1.0

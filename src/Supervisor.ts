@@ -12,6 +12,8 @@ import { Engine } from "./internal/engine.ts"
 import { Incarnation } from "./internal/incarnation.ts"
 import { type ManagerOptions, managerSettings } from "./internal/managerSettings.ts"
 import * as operations from "./internal/operations.ts"
+import { reconcile } from "./internal/reconcile.ts"
+import * as reload from "./internal/reload.ts"
 import * as validate from "./internal/validate.ts"
 import type * as Runnable from "./Runnable.ts"
 import type { ChildSnapshot, Snapshot } from "./Snapshot.ts"
@@ -143,11 +145,11 @@ class HandleImpl implements Handle<unknown> {
   hold = (name: string) => operations.operate(this.engine, "hold", name)
   release = (name: string) => operations.operate(this.engine, "release", name)
   get reload() {
-    return operations.reload(this.engine)
+    return reload.reload(this.engine)
   }
-  reloadChild = (name: string) => operations.reloadChild(this.engine, name)
+  reloadChild = (name: string) => reload.reloadChild(this.engine, name)
   send = (name: string, message: unknown) => operations.send(this.engine, name, message)
-  reconcile = <R>(children: ReadonlyArray<Runnable.Runnable<unknown, R>>) => operations.reconcile(this.engine, children)
+  reconcile = <R>(children: ReadonlyArray<Runnable.Runnable<unknown, R>>) => reconcile(this.engine, children)
   get shutdown() {
     return operations.shutdown(this.engine, () => this.engine.shutdown())
   }

@@ -7,6 +7,7 @@ import type * as Cause from "effect/Cause"
 import type * as Context from "effect/Context"
 import type * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
+import type { SchedulerDispatcher } from "effect/Scheduler"
 import type * as Tracer from "effect/Tracer"
 import type * as Runnable from "../Runnable.ts"
 import type { ExitRecord } from "../Snapshot.ts"
@@ -73,9 +74,9 @@ const abandoned: State = { _tag: "Abandoned" }
 /** A child in such a state can still run, now or later, so its manager goes on. */
 export const isLeft = (tag: State["_tag"]): boolean => tag !== "Completed" && tag !== "GaveUp"
 
-/** The start of a child is over, one way or the other. */
-export const isSettled = (cell: Cell): boolean => {
-  switch (cell.state._tag) {
+/** A child in such a state is not on its way to being ready: it is, or it will not be. */
+export const isSettled = (tag: State["_tag"]): boolean => {
+  switch (tag) {
     case "Pending":
     case "Starting":
     case "Backoff":
@@ -135,12 +136,15 @@ interface Past {
 export class Cell {
   runnable: Runnable.Any
   /** The services of whoever added it at run time; `undefined`: those of its supervisor. */
-  readonly base: Context.Context<never> | undefined
+  base: Context.Context<never> | undefined
   state: CellState = pending
   incarnation = 0
   restarts = 0
   private past: Past | undefined = undefined
+  /** Its start is over: it was ready once since it was last started from rest, or it is at rest again. */
+  settled = false
   private watchers: Array<() => void> | undefined = undefined
+  private notifying = false
 
   constructor(runnable: Runnable.Any, base: Context.Context<never> | undefined) {
     this.runnable = runnable
@@ -235,10 +239,6 @@ export class Cell {
     return this.past === undefined ? none : this.past.history.map((ended) => ({ ...ended, exit: exitInfo(ended.exit) }))
   }
 
-  get watched(): boolean {
-    return this.watchers !== undefined
-  }
-
   /** Calls back after every change of its state, until the returned function is called. */
   watch(callback: () => void): () => void {
     const watchers = this.watchers ??= []
@@ -249,10 +249,18 @@ export class Cell {
     }
   }
 
-  notify(): void {
-    if (this.watchers === undefined) return
-    for (const callback of this.watchers.slice()) callback()
-    if (this.watchers.length === 0) this.watchers = undefined
+  /**
+   * Tells those who wait that something has changed, after everything that changes with it has: in the middle of a step
+   * they would find it half done.
+   */
+  notify(dispatcher: SchedulerDispatcher): void {
+    if (this.watchers === undefined || this.notifying) return
+    this.notifying = true
+    dispatcher.scheduleTask(() => {
+      this.notifying = false
+      for (const callback of this.watchers?.slice() ?? []) callback()
+      if (this.watchers?.length === 0) this.watchers = undefined
+    }, 0)
   }
 }
 

@@ -20,6 +20,7 @@ import * as stopping from "./stopping.ts"
 export const ended = (engine: Engine, run: Incarnation, exit: Exit.Exit<unknown, unknown>, now: number): void => {
   const { cell } = run
   engine.telemetry.uptime(now - engine.epoch - run.startedAfter)
+  if (engine.tree.abandoned.size > 0) engine.tree.abandoned.delete(run)
   if (cell.run !== run) return engine.telemetry.untraced(run, exit, "stale")
   const { state } = cell
   switch (state._tag) {
@@ -83,9 +84,7 @@ const noteFailure = (engine: Engine, cell: Cell, exit: Exit.Exit<unknown, unknow
     child,
     incarnation: cell.incarnation
   }, exit.cause)
-  const { phase } = engine
-  if (phase._tag !== "Closing") return
-  phase.failures = Cause.combine(phase.failures, blame(engine, cell, withoutInterrupts(exit.cause)))
+  engine.noteFailures(blame(engine, cell, withoutInterrupts(exit.cause)))
 }
 
 /** The cause with the path of the child that it came from, unless it came from further below. */

@@ -91,6 +91,10 @@ export class Engine {
   restarts = 0
   /** Counts the sequences, so that an older one finds out that it was replaced. */
   sequences = 0
+  /** Somebody is exchanging children, so that for a moment there may be none. */
+  pins = 0
+  /** The reconciliation that is under way. */
+  reconciling: Fiber.Fiber<unknown, unknown> | undefined = undefined
   private keepAlive: boolean
   private readonly clock: Clock.Clock
   private readonly timer: ReturnType<typeof setInterval> | undefined
@@ -178,8 +182,13 @@ export class Engine {
     if (isLeft(next._tag) !== isLeft(from)) this.count(cell, isLeft(from) ? -1 : 1)
     this.telemetry.transition(this, cell, from)
     if (this.tree.observed) this.publishTransition(cell, from, exit)
-    if (cell.left?.startTimer !== undefined && isSettled(cell)) starting.endStartTimer(cell)
-    if (cell.watched) cell.notify()
+    if (isSettled(next._tag)) {
+      cell.settled = true
+      if (cell.left?.startTimer !== undefined) starting.endStartTimer(cell)
+    } else if (next._tag === "Starting" && from !== "Backoff") {
+      cell.settled = false
+    }
+    cell.notify(this.dispatcher)
   }
 
   private count(cell: Cell, delta: number): void {
@@ -232,7 +241,7 @@ export class Engine {
 
   /** Waits until the start of a child is over, one way or the other. */
   settled(cell: Cell): Effect.Effect<void> {
-    return isSettled(cell) ? Effect.void : this.until(cell, () => isSettled(cell)) ?? Effect.void
+    return this.until(cell, () => cell.settled) ?? Effect.void
   }
 
   // -- The children, in order
@@ -258,6 +267,16 @@ export class Engine {
     this.telemetry.removed(cell.state._tag)
     if (this.tree.observed) this.publish({ _tag: "ChildRemoved", at: this.now, path: this.pathOf(cell) })
     this.endIfNoneIsLeft()
+  }
+
+  /** Gives a child a new description. */
+  adopt(cell: Cell, runnable: Runnable.Any, base: Context.Context<never> | undefined): void {
+    if (isLeft(cell.state._tag)) {
+      this.significantLeft += Number(runnable.settings.significant) - Number(cell.settings.significant)
+    }
+    if (cell.left !== undefined && cell.settings.restart !== runnable.settings.restart) cell.left.driver = undefined
+    cell.runnable = runnable
+    cell.base = base
   }
 
   /** Brings the children into a new order. */
@@ -375,7 +394,7 @@ export class Engine {
   }
 
   endIfNoneIsLeft(): void {
-    if (this.left === 0 && !this.keepAlive && this.phase._tag === "Open") this.close(Exit.void)
+    if (this.left === 0 && this.pins === 0 && !this.keepAlive && this.phase._tag === "Open") this.close(Exit.void)
   }
 
   /** Stops everything and ends well. Asked again, it only becomes more urgent. */
@@ -428,6 +447,7 @@ export class Engine {
     const { exit, failures } = this.phase
     // What failed during the stop is never first, and never makes a failure of a good end.
     const final = Exit.isFailure(exit) ? Exit.failCause(Cause.combine(exit.cause, failures)) : exit
+    if (Exit.isSuccess(final)) this.parent?.engine.noteFailures(failures)
     this.phase = { _tag: "Closed", exit: final }
     clearInterval(this.timer)
     if (this.parent?.nested === this) this.parent.extras.nested = undefined
@@ -437,6 +457,11 @@ export class Engine {
     this.tree.end(this.prefix)
     for (const callback of this.onReady.splice(0)) callback()
     for (const callback of this.onClosed.splice(0)) bounce(this.dispatcher, callback, final)
+  }
+
+  /** Keeps what failed while children are being stopped, for the cause with which this supervisor fails. */
+  noteFailures(failures: Cause.Cause<unknown>): void {
+    if (this.phase._tag === "Closing") this.phase.failures = Cause.combine(this.phase.failures, failures)
   }
 
   // -- Waiting for it

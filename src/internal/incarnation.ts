@@ -161,7 +161,13 @@ export class Incarnation implements Control.Control {
   }
 
   inbox(): Inbox {
-    return this.extras.inbox ??= new Inbox()
+    const { cell, extras } = this
+    if (extras.inbox === undefined) {
+      extras.inbox = new Inbox()
+      // Who listens for the first time while being stopped, in a finalizer say, is not to wait for what has happened.
+      if (cell.run === this && cell.state._tag === "Stopping") extras.inbox.ask()
+    }
+    return extras.inbox
   }
 
   /** What it was told, if it was told or has asked for anything. */

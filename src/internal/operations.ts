@@ -3,19 +3,13 @@
  *
  * Floor 2.
  */
-import * as Cause from "effect/Cause"
-import * as Context from "effect/Context"
+import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
-import * as Equal from "effect/Equal"
-import * as Exit from "effect/Exit"
-import * as Fiber from "effect/Fiber"
 import * as Stream from "effect/Stream"
 import * as Control from "../Control.ts"
-import { within } from "../Health.ts"
 import type * as Runnable from "../Runnable.ts"
 import type { ChildSnapshot, Snapshot } from "../Snapshot.ts"
-import { type CauseInfo, causeInfo } from "../State.ts"
-import type { Outcome, ReconcileReport, ReloadReport } from "../Supervisor.ts"
+import type { Outcome } from "../Supervisor.ts"
 import {
   ChildNotFound,
   ChildNotRunning,
@@ -44,7 +38,7 @@ const launchAnew = (engine: Engine, cell: Cell): Done => {
   return after(engine.settled(cell), "done")
 }
 
-const start = (engine: Engine, cell: Cell): Done => {
+export const start = (engine: Engine, cell: Cell): Done => {
   const { state } = cell
   switch (state._tag) {
     case "Pending":
@@ -133,7 +127,7 @@ const hold = (engine: Engine, cell: Cell): Done => {
 
 const release = (engine: Engine, cell: Cell): Done => cell.state._tag === "Held" ? launchAnew(engine, cell) : "noop"
 
-const remove = (engine: Engine, cell: Cell): Done => {
+export const remove = (engine: Engine, cell: Cell): Done => {
   switch (cell.state._tag) {
     case "Pending":
     case "Starting":
@@ -170,7 +164,7 @@ export const operate = (
     return isWithin(found.run, fiber.getRef(Control.Current)) ? Effect.succeed("done") : done
   })
 
-const find = (
+export const find = (
   engine: Engine,
   operation: string,
   name: string
@@ -179,7 +173,7 @@ const find = (
   return engine.cells.get(name) ?? Effect.fail(new ChildNotFound({ name, supervisor: engine.name }))
 }
 
-const isWithin = (run: Incarnation | undefined, control: unknown): boolean =>
+export const isWithin = (run: Incarnation | undefined, control: unknown): boolean =>
   run !== undefined && (control === run || run.nested?.contains(control) === true)
 
 export const add = (
@@ -189,7 +183,7 @@ export const add = (
   Effect.withFiber((fiber) => addWith(engine, runnable, fiber.context))
 
 /** Adds a child with the services of whoever asks, starts it, and waits until it is ready or has ended. */
-const addWith = (
+export const addWith = (
   engine: Engine,
   runnable: Runnable.Any,
   context: Context.Context<never>
@@ -230,127 +224,6 @@ export const shutdown = (engine: Engine, begin: () => void): Effect.Effect<void>
     begin()
     return engine.contains(fiber.getRef(Control.Current)) ? Effect.void : Effect.asVoid(Effect.exit(engine.closed))
   })
-
-// -- Reload
-
-interface Reloaded {
-  readonly handled: Array<string>
-  readonly ignored: Array<string>
-  readonly failed: Array<{ readonly path: string; readonly cause: CauseInfo }>
-  readonly timedOut: Array<string>
-}
-
-/** Reloads children in parallel, their subtrees included. */
-const reloadInto = (engine: Engine, cells: Iterable<Cell>, report: Reloaded, from: number): Effect.Effect<void> =>
-  Effect.forEach(Array.from(cells), (cell) => {
-    const { state } = cell
-    const path = engine.pathOf(cell).slice(from)
-    if (state._tag !== "Running" && state._tag !== "Starting") return Effect.void
-    const { run } = state
-    const parts: Array<Effect.Effect<void, unknown>> = []
-    const { onReload, reloadTimeoutMillis } = cell.settings
-    if (onReload !== undefined) {
-      const context = Context.add(cell.base ?? engine.base, Control.Current, run)
-      parts.push(Effect.asVoid(Effect.provideContext(onReload as Effect.Effect<unknown, unknown>, context)))
-    }
-    if (run.box?.hearsReloads === true) parts.push(run.box.reload())
-    const nested = run.nested === undefined
-      ? Effect.void
-      : reloadInto(run.nested, run.nested.cells.values(), report, from)
-    if (parts.length === 0) {
-      if (run.nested === undefined) report.ignored.push(path)
-      return nested
-    }
-    const gone = engine.until(cell, () => cell.run !== run) ?? Effect.void
-    const handlers = within(
-      Effect.raceFirst(Effect.all(parts, { concurrency: "unbounded", discard: true }), gone),
-      reloadTimeoutMillis
-    )
-    const own = Effect.map(handlers, (exit) => {
-      if (Exit.isSuccess(exit)) report.handled.push(path)
-      else if (Cause.isTimeoutError(Cause.squash(exit.cause))) report.timedOut.push(path)
-      else report.failed.push({ path, cause: causeInfo(exit.cause) })
-    })
-    return Effect.all([own, nested], { concurrency: "unbounded", discard: true })
-  }, { concurrency: "unbounded", discard: true })
-
-const reloadCells = (engine: Engine, cells: Iterable<Cell>): Effect.Effect<ReloadReport> =>
-  Effect.suspend(() => {
-    const report: Reloaded = { handled: [], ignored: [], failed: [], timedOut: [] }
-    return Effect.as(reloadInto(engine, cells, report, engine.prefix.length), report)
-  })
-
-export const reload = (engine: Engine): Effect.Effect<ReloadReport> =>
-  Effect.suspend(() => reloadCells(engine, engine.cells.values()))
-
-export const reloadChild = (
-  engine: Engine,
-  name: string
-): Effect.Effect<ReloadReport, ChildNotFound | SupervisorClosed> =>
-  Effect.suspend((): Effect.Effect<ReloadReport, ChildNotFound | SupervisorClosed> => {
-    const found = find(engine, "reloadChild", name)
-    return Effect.isEffect(found) ? found : reloadCells(engine, [found])
-  })
-
-// -- Reconcile
-
-/** The same work, whatever may have changed about how it is supervised. */
-const isSame = (a: Runnable.Any, b: Runnable.Any): boolean =>
-  a.effect === b.effect || (a.settings.version !== undefined && Equal.equals(a.settings.version, b.settings.version))
-
-/** Takes on a new description of the same work: only how it is supervised changes. */
-const adopt = (cell: Cell, runnable: Runnable.Any): void => {
-  const { left } = cell
-  if (left !== undefined && cell.settings.restart !== runnable.settings.restart) left.driver = undefined
-  cell.runnable = runnable
-}
-
-/** Makes the children what the list says, touching only what differs. */
-export const reconcile = (
-  engine: Engine,
-  wanted: ReadonlyArray<Runnable.Any>
-): Effect.Effect<ReconcileReport, DuplicateChild | MaxChildrenReached | SupervisorClosed> =>
-  Effect.withFiber(
-    (fiber): Effect.Effect<ReconcileReport, DuplicateChild | MaxChildrenReached | SupervisorClosed> => {
-      if (engine.phase._tag !== "Open") return Effect.fail(engine.closedError("reconcile"))
-      const names = new Map<string, Runnable.Any>()
-      for (const runnable of wanted) {
-        if (names.has(runnable.name)) return Effect.fail(engine.duplicateError(runnable.name))
-        names.set(runnable.name, runnable)
-      }
-      // In a fiber of the supervisor: a caller who goes away does not leave half of it done.
-      const work = engine.fork(Effect.gen(function*() {
-        const report = { started: [], stopped: [], restarted: [], kept: [] } as {
-          [K in keyof ReconcileReport]: Array<string>
-        }
-        for (const cell of Array.from(engine.cells.values()).reverse()) {
-          const next = names.get(cell.name)
-          if (next === undefined) {
-            const done = remove(engine, cell)
-            if (typeof done !== "string") yield* done
-            report.stopped.push(cell.name)
-          } else if (isSame(cell.runnable, next)) {
-            adopt(cell, next)
-            report.kept.push(cell.name)
-          }
-        }
-        for (const runnable of wanted) {
-          const cell = engine.cells.get(runnable.name)
-          if (cell !== undefined && cell.runnable === runnable) continue
-          if (cell !== undefined) {
-            const done = remove(engine, cell)
-            if (typeof done !== "string") yield* done
-          }
-          yield* addWith(engine, runnable, fiber.context)
-          ;(cell === undefined ? report.started : report.restarted).push(runnable.name)
-        }
-        engine.reorder(wanted.map((runnable) => runnable.name))
-        report.kept.reverse()
-        return report
-      }))
-      return Fiber.join(work)
-    }
-  )
 
 // -- Looking
 

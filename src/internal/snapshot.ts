@@ -38,15 +38,7 @@ export const snapshotChild = (engine: Engine, cell: Cell, from: number = 0): Chi
 /** A supervisor and everything below it. */
 export const snapshotOf = (engine: Engine, from: number = engine.prefix.length): Snapshot => {
   const children: Array<ChildSnapshot> = []
-  const abandoned: Array<string> = []
-  for (const cell of engine.cells.values()) {
-    const child = snapshotChild(engine, cell, from)
-    children.push(child)
-    if (child.state._tag === "Abandoned") abandoned.push(child.path)
-    if (child.supervisor !== undefined && child.supervisor.abandoned.length > 0) {
-      for (const path of child.supervisor.abandoned) abandoned.push(path)
-    }
-  }
+  for (const cell of engine.cells.values()) children.push(snapshotChild(engine, cell, from))
   return {
     name: engine.name,
     path: engine.path.slice(from),
@@ -54,9 +46,19 @@ export const snapshotOf = (engine: Engine, from: number = engine.prefix.length):
     strategy: engine.settings.strategy,
     completed: engine.completed,
     restarts: engine.restarts,
-    abandoned,
+    abandoned: abandonedBelow(engine, from),
     children
   }
+}
+
+const none: ReadonlyArray<string> = []
+
+const abandonedBelow = (engine: Engine, from: number): ReadonlyArray<string> => {
+  const { abandoned } = engine.tree
+  if (abandoned.size === 0) return none
+  const { prefix } = engine
+  return Array.from(abandoned.values()).filter((path) => path.startsWith(prefix)).map((path) => path.slice(from))
+    .toSorted()
 }
 
 const stateOf = (engine: Engine): Snapshot["state"] => {

@@ -6,7 +6,7 @@
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import { StartTimeout } from "../SupervisorError.ts"
-import { type Cell, isSettled } from "./cell.ts"
+import type { Cell } from "./cell.ts"
 import type { Engine } from "./engine.ts"
 import { Incarnation } from "./incarnation.ts"
 import { bounce } from "./trampoline.ts"
@@ -22,7 +22,7 @@ export const bringUp = Effect.fnUntraced(function*(engine: Engine) {
     if (cell.state._tag !== "Pending") continue
     engine.launch(cell)
     if (engine.sequences !== number) return
-    if (!isSettled(cell)) {
+    if (!cell.settled) {
       yield* engine.settled(cell)
     } else if (++started % batch === 0) {
       yield* Effect.yieldNow

@@ -147,6 +147,7 @@ const isGone = (engine: Engine, cell: Cell, state: Stopping, millis: number): Ef
 /** Lets go of an incarnation that would not end. It stays known, and its late end is noticed. */
 const abandon = (engine: Engine, cell: Cell, state: Stopping): void => {
   const { run, wish } = state
+  engine.tree.abandoned.set(run, engine.pathOf(cell))
   engine.transition(cell, { _tag: "Abandoned", run })
   const { overlap } = cell.settings
   switch (wish) {

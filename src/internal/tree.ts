@@ -1,5 +1,6 @@
 /**
- * What all supervisors of one tree share: who reads its events. With no reader, an event costs one comparison.
+ * What all supervisors of one tree share: who reads its events, and what could not be stopped. With no reader, an event
+ * costs one comparison.
  *
  * Floor 2.
  */
@@ -31,6 +32,8 @@ const concerns = (prefix: string, path: string): boolean =>
   prefix === "" || path.startsWith(prefix) || path.length === prefix.length - 1 && prefix.startsWith(path)
 
 export class Tree {
+  /** The incarnations that would not end and still run, with their paths: known even when their supervisors are gone. */
+  readonly abandoned = new Map<object, string>()
   private readonly readers = new Set<Reader>()
 
   get observed(): boolean {
