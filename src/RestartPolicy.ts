@@ -279,7 +279,8 @@ export const simulate: <E>(
     const { exit, uptime } = "exit" in input ? input : { exit: input, uptime: undefined }
     const uptimeMillis = validate.millis("RestartPolicy.simulate", "uptime", uptime ?? 0)
     now += uptimeMillis
-    const decision = yield* driver.next(exit, now, uptimeMillis)
+    driver.served(uptimeMillis)
+    const decision = yield* driver.next(exit, now)
     steps.push({ atMillis: now, exit, decision })
     if (decision._tag !== "Restart") break
     now += decision.delayMillis

@@ -19,8 +19,13 @@ import type * as Scope from "effect/Scope"
 import * as Control from "./Control.ts"
 import * as validate from "./internal/validate.ts"
 import * as RestartPolicy from "./RestartPolicy.ts"
-import type { Handle, Supervisor } from "./Supervisor.ts"
-import { InvalidOption } from "./SupervisorError.ts"
+import type { Supervisor } from "./Supervisor.ts"
+import {
+  type DuplicateChild,
+  InvalidOption,
+  type MaxChildrenReached,
+  type SupervisorClosed
+} from "./SupervisorError.ts"
 
 const TypeId = "~effect-supervisor/Runnable"
 
@@ -353,15 +358,28 @@ export const idle = (name: string = "idle"): Runnable => make(name, Effect.never
  */
 export const layer = <E, R>(self: Runnable<E, R>): Layer.Layer<never, E, R | Supervisor> =>
   Layer.effectDiscard(Effect.gen(function*() {
-    const supervisor = yield* Registry
-    const remove = Effect.ignore(supervisor.remove(self.name))
-    // Its supervisor's E is not known here; `Supervisor.launch` gives it back from the layer's type.
-    const add = Effect.orDie(supervisor.add(self as Runnable<never, R>))
+    const registry = yield* Registered
+    const add = registry.register(self).pipe(
+      Effect.catchTag(["DuplicateChild", "MaxChildrenReached", "SupervisorClosed"], Effect.die)
+    )
+    const remove = registry.unregister(self.name)
     yield* Effect.acquireRelease(Effect.onInterrupt(add, () => remove), () => remove, { interruptible: true })
   }))
 
+/**
+ * What a layer needs of the supervisor that it is built under.
+ *
+ * @internal
+ */
+export interface Registry {
+  readonly register: <E, R>(
+    runnable: Runnable<E, R>
+  ) => Effect.Effect<void, E | DuplicateChild | MaxChildrenReached | SupervisorClosed, R>
+  readonly unregister: (name: string) => Effect.Effect<void>
+}
+
 /** The service key of `Supervisor`, which stands a floor above: keys are equal when their names are. */
-const Registry = Context.Service<Supervisor, Handle<never>>("effect-supervisor/Supervisor")
+const Registered = Context.Service<Supervisor, Registry>("effect-supervisor/Supervisor")
 
 const clone = <Self extends Any>(self: Self, options: Options<never, unknown>): Self =>
   Object.assign(Object.create(Object.getPrototypeOf(self)), self, {

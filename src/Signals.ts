@@ -104,9 +104,9 @@ const listen = (
         for (const [signal, listener] of listeners) process.on(signal, listener)
       }),
       () =>
-        Effect.flatMap(supervisor.status, ({ state }) =>
-          state === "Stopping"
-            ? Effect.sync(() => run(Effect.ensuring(Effect.exit(supervisor.await), removeAll)))
-            : removeAll)
+        Effect.flatMap(
+          supervisor.status,
+          ({ state }) => state === "Stopping" ? supervisor.addFinalizer(removeAll) : removeAll
+        )
     )
   })

@@ -6,6 +6,7 @@
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as Scope from "effect/Scope"
 import type * as Stream from "effect/Stream"
 import * as Control from "./Control.ts"
 import { Engine } from "./internal/engine.ts"
@@ -117,6 +118,8 @@ export interface Handle<in out E = never> {
   readonly shutdown: Effect.Effect<void>
   /** As `shutdown`, but waits for no grace, also if a shutdown is under way. */
   readonly shutdownNow: Effect.Effect<void>
+  /** Runs an effect when all children have been stopped, before `await` answers: for what has to outlive them. */
+  readonly addFinalizer: (finalizer: Effect.Effect<unknown>) => Effect.Effect<void>
   /** The whole subtree, at this moment. Never waits. */
   readonly status: Effect.Effect<Snapshot>
   /** One child by its path, such as `"web/worker-3"`. */
@@ -129,7 +132,7 @@ export interface Handle<in out E = never> {
   readonly await: Effect.Effect<void, E>
 }
 
-class HandleImpl implements Handle<unknown> {
+class HandleImpl implements Handle<unknown>, Runnable.Registry {
   private readonly engine: Engine
   constructor(engine: Engine) {
     this.engine = engine
@@ -138,6 +141,8 @@ class HandleImpl implements Handle<unknown> {
     return this.engine.name
   }
   add = <R>(runnable: Runnable.Runnable<unknown, R>) => operations.add(this.engine, runnable)
+  register = <E, R>(runnable: Runnable.Runnable<E, R>) => operations.register(this.engine, runnable)
+  unregister = (name: string) => operations.unregister(this.engine, name)
   remove = (name: string) => operations.operate(this.engine, "remove", name)
   start = (name: string) => operations.operate(this.engine, "start", name)
   stop = (name: string) => operations.operate(this.engine, "stop", name)
@@ -150,6 +155,8 @@ class HandleImpl implements Handle<unknown> {
   reloadChild = (name: string) => reload.reloadChild(this.engine, name)
   send = (name: string, message: unknown) => operations.send(this.engine, name, message)
   reconcile = <R>(children: ReadonlyArray<Runnable.Runnable<unknown, R>>) => reconcile(this.engine, children)
+  addFinalizer = (finalizer: Effect.Effect<unknown>) =>
+    Effect.suspend(() => Scope.addFinalizer(this.engine.scope, finalizer))
   get shutdown() {
     return operations.shutdown(this.engine, () => this.engine.shutdown())
   }

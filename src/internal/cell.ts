@@ -74,6 +74,24 @@ const abandoned: State = { _tag: "Abandoned" }
 /** A child in such a state can still run, now or later, so its manager goes on. */
 export const isLeft = (tag: State["_tag"]): boolean => tag !== "Completed" && tag !== "GaveUp"
 
+/** A child in such a state is running or will without anybody's help. */
+export const isActive = (tag: State["_tag"]): boolean => {
+  switch (tag) {
+    case "Pending":
+    case "Starting":
+    case "Running":
+    case "Backoff":
+    case "Stopping":
+      return true
+    case "Stopped":
+    case "Held":
+    case "Completed":
+    case "GaveUp":
+    case "Abandoned":
+      return false
+  }
+}
+
 /** A child in such a state is not on its way to being ready: it is, or it will not be. */
 export const isSettled = (tag: State["_tag"]): boolean => {
   switch (tag) {
@@ -92,14 +110,15 @@ export const isSettled = (tag: State["_tag"]): boolean => {
   }
 }
 
-/** A child that is running, or about to: it comes back with its group. */
-export const isUp = (cell: Cell): boolean => {
-  switch (cell.state._tag) {
+/** A child that comes back with its group: it is up, and nobody wants it down. */
+export const comesBack = ({ state }: Cell): boolean => {
+  switch (state._tag) {
     case "Starting":
     case "Running":
     case "Backoff":
-    case "Stopping":
       return true
+    case "Stopping":
+      return state.wish === "restart" || state.wish === "pend" || state.wish === "fail"
     case "Pending":
     case "Stopped":
     case "Held":
@@ -109,6 +128,9 @@ export const isUp = (cell: Cell): boolean => {
       return false
   }
 }
+
+/** The last moment of the calendar, in milliseconds: a back-off for ever lasts until then, and stays a number in JSON. */
+const endOfTime = 8.64e15
 
 /** How many ended incarnations a child remembers. */
 const historySize = 8
@@ -200,7 +222,7 @@ export class Cell {
       case "Backoff":
         return {
           _tag: "Backoff",
-          until: state.until,
+          until: Math.min(state.until, endOfTime),
           attempt: state.attempt,
           cause: state.exit._tag === "Failure" ? causeInfo(state.exit.cause) : undefined
         }

@@ -29,17 +29,23 @@ export class Driver<E> {
     this.policy = policy
   }
 
-  /** Asks about an end at `now`, after `uptimeMillis` of being ready. What it asks may throw, fail or take its time. */
-  ask(exit: Exit.Exit<unknown, E>, now: number, uptimeMillis: number): Asked {
+  /** An incarnation was ready for so long: after enough of that the schedule starts afresh, whatever ended it. */
+  served(uptimeMillis: number): void {
+    const { policy } = this
+    if (policy._tag === "Never" || policy.resetAfterMillis === undefined || uptimeMillis < policy.resetAfterMillis) {
+      return
+    }
+    this.step = undefined
+    this.attempt = 0
+  }
+
+  /** Asks about an end at `now`. What it asks may throw, fail or take its time. */
+  ask(exit: Exit.Exit<unknown, E>, now: number): Asked {
     return Effect.suspend((): Asked => {
       const { policy } = this
       this.refused = policy._tag === "Never" || (policy._tag === "OnFailure" && Exit.isSuccess(exit)) ||
         (policy.while !== undefined && !policy.while(exit))
       if (policy._tag === "Never" || this.refused) return Cause.done()
-      if (policy.resetAfterMillis !== undefined && uptimeMillis >= policy.resetAfterMillis) {
-        this.step = undefined
-        this.attempt = 0
-      }
       if (this.step !== undefined) return this.step(now, exit)
       return Effect.flatMap(Schedule.toStep(policy.schedule), (step) => {
         this.step = step
@@ -69,7 +75,7 @@ export class Driver<E> {
   }
 
   /** Asks and decides in one. */
-  next(exit: Exit.Exit<unknown, E>, now: number, uptimeMillis: number): Effect.Effect<Decision> {
-    return Effect.map(Effect.exit(this.ask(exit, now, uptimeMillis)), (answer) => this.decide(exit, answer))
+  next(exit: Exit.Exit<unknown, E>, now: number): Effect.Effect<Decision> {
+    return Effect.map(Effect.exit(this.ask(exit, now)), (answer) => this.decide(exit, answer))
   }
 }

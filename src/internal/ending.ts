@@ -5,6 +5,7 @@
  */
 import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type { Decision } from "../RestartPolicy.ts"
 import type { ExitRecord } from "../Snapshot.ts"
@@ -22,6 +23,7 @@ export const ended = (engine: Engine, run: Incarnation, exit: Exit.Exit<unknown,
   engine.telemetry.uptime(now - engine.epoch - run.startedAfter)
   if (engine.tree.abandoned.size > 0) engine.tree.abandoned.delete(run)
   if (cell.run !== run) return engine.telemetry.untraced(run, exit, "stale")
+  if (run.readyAfter >= 0) cell.left?.driver?.served(now - engine.epoch - run.readyAfter)
   const { state } = cell
   switch (state._tag) {
     case "Starting":
@@ -110,55 +112,103 @@ export const decide = (engine: Engine, run: Incarnation, exit: Exit.Exit<unknown
     )
   }
   const driver = cell.leaves.driver ??= new Driver(policy)
-  const uptime = run.readyAfter < 0 ? 0 : now - engine.epoch - run.readyAfter
   // A policy only ever sees what its own child failed with; here that type is not known any more.
   const input = exit as Exit.Exit<unknown, never>
-  const asked = engine.fork(driver.ask(input, now, uptime))
+  const { intensity } = engine
+  if (intensity !== undefined && Exit.isFailure(exit)) {
+    const broken = (answer: Exit.Exit<Verdict>): Verdict =>
+      Exit.isSuccess(answer) ? answer.value : { _tag: "Exhausted", cause: Cause.combine(exit.cause, answer.cause) }
+    return whenDecided(engine, run, exit, now, driver, spend(driver, intensity, input, now), broken)
+  }
+  whenDecided(engine, run, exit, now, driver, driver.ask(input, now), (answer) => driver.decide(input, answer))
+}
+
+/** Asks the child's policy, and for a restart the manager's intensity too. */
+const spend = (
+  driver: Driver<never>,
+  intensity: Driver<unknown>,
+  exit: Exit.Exit<unknown, never>,
+  now: number
+): Effect.Effect<Verdict> =>
+  Effect.flatMap(driver.next(exit, now), (decision): Effect.Effect<Verdict> =>
+    decision._tag !== "Restart"
+      ? Effect.succeed(decision)
+      : Effect.map(intensity.next(exit, now), (budget): Verdict =>
+        budget._tag === "Restart"
+          ? { ...decision, delayMillis: Math.max(decision.delayMillis, budget.delayMillis) }
+          : { _tag: "Exhausted", cause: budget._tag === "GiveUp" ? budget.cause : undefined }))
+
+/**
+ * Follows a decision, which is mostly there at once. Until one that takes its time is there, the child waits for a
+ * restart that can come any moment.
+ */
+const whenDecided = <A, E>(
+  engine: Engine,
+  run: Incarnation,
+  exit: Exit.Exit<unknown, unknown>,
+  now: number,
+  driver: Driver<never>,
+  ask: Effect.Effect<A, E>,
+  verdictOf: (answer: Exit.Exit<A, E>) => Verdict
+): void => {
+  const { cell } = run
+  const asked = engine.fork(ask)
   const answer = asked.pollUnsafe()
-  if (answer !== undefined) return finish(engine, run, exit, now, driver.decide(input, answer))
-  // A schedule that takes its time to decide: until then the child waits for a restart that can come any moment.
+  if (answer !== undefined) return finish(engine, run, exit, now, verdictOf(answer))
   const backoff: Backoff = {
     _tag: "Backoff",
     until: now,
     attempt: driver.attempt,
     exit,
-    cancel: () => asked.interruptUnsafe(),
+    cancel() {
+      record(engine, run, exit, now, "asked")
+      asked.interruptUnsafe()
+    },
     wake() {
+      record(engine, run, exit, now, "restart")
       engine.launch(cell)
-      this.cancel()
+      asked.interruptUnsafe()
     }
   }
   engine.transition(cell, backoff, exit)
   asked.addObserver((late) => {
-    if (cell.state === backoff && engine.phase._tag === "Open") {
-      finish(engine, run, exit, engine.now, driver.decide(input, late))
-    }
+    if (cell.state === backoff && engine.phase._tag === "Open") finish(engine, run, exit, engine.now, verdictOf(late))
   })
 }
+
+/** What becomes of a child that has ended: its policy's decision, or the manager's intensity is spent. */
+type Verdict = Decision | { readonly _tag: "Exhausted"; readonly cause: Cause.Cause<unknown> | undefined }
 
 const finish = (
   engine: Engine,
   run: Incarnation,
   exit: Exit.Exit<unknown, unknown>,
   now: number,
-  decision: Decision
+  verdict: Verdict
 ): void => {
   const { cell } = run
-  switch (decision._tag) {
+  switch (verdict._tag) {
     case "Complete":
       record(engine, run, exit, now, "complete")
       return complete(engine, cell, exit)
     case "GiveUp": {
       record(engine, run, exit, now, "giveUp")
-      const cause = decision.cause ??
-        Cause.die(new RestartsExhausted({ path: engine.pathOf(cell), restarts: cell.restarts }))
-      return giveUp(engine, cell, cause, exit)
+      return giveUp(engine, cell, verdict.cause ?? exhausted(engine, cell), exit)
+    }
+    case "Exhausted": {
+      record(engine, run, exit, now, "giveUp")
+      const cause = verdict.cause ?? exhausted(engine, cell)
+      engine.transition(cell, { _tag: "GaveUp", cause }, exit)
+      return engine.fail(cell, cause)
     }
     case "Restart":
       record(engine, run, exit, now, "restart")
-      return restarting.restart(engine, cell, exit, now, decision)
+      return restarting.restart(engine, cell, exit, now, verdict)
   }
 }
+
+const exhausted = (engine: Engine, cell: Cell): Cause.Cause<never> =>
+  Cause.die(new RestartsExhausted({ path: engine.pathOf(cell), restarts: cell.restarts }))
 
 const complete = (engine: Engine, cell: Cell, exit: Exit.Exit<unknown, unknown>): void => {
   engine.completed++

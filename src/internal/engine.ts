@@ -18,12 +18,13 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import * as Scheduler from "effect/Scheduler"
+import * as Scope from "effect/Scope"
 import * as Tracer from "effect/Tracer"
 import type * as Runnable from "../Runnable.ts"
 import { causeInfo, exitInfo, type State } from "../State.ts"
 import { DuplicateChild, SupervisorClosed } from "../SupervisorError.ts"
 import type { SupervisorEvent } from "../SupervisorEvent.ts"
-import { Cell, type CellState, isLeft, isSettled, type Wish } from "./cell.ts"
+import { Cell, type CellState, isActive, isLeft, isSettled, type Wish } from "./cell.ts"
 import * as ending from "./ending.ts"
 import { Incarnation } from "./incarnation.ts"
 import type { ManagerSettings } from "./managerSettings.ts"
@@ -81,8 +82,10 @@ export class Engine {
   readonly fork: <A, E>(effect: Effect.Effect<A, E>) => Fiber.Fiber<A, E>
   readonly intensity: restarting.Intensity | undefined
   readonly cells = new Map<string, Cell>()
+  /** What has to outlive the children: closed when all of them have been stopped. */
+  readonly scope = Scope.makeUnsafe()
   phase: Phase = { _tag: "Open", ready: false, sequence: undefined }
-  /** Counts of children: completed ever, completed and gone, given up, able to run, and those of them that are significant. */
+  /** Counts of children: completed ever, completed and gone, given up, left to run, and those that are significant and active. */
   completed = 0
   cleaned = 0
   gaveUp = 0
@@ -179,21 +182,22 @@ export class Engine {
     cell.state = next
     if (from === "GaveUp") this.gaveUp--
     if (next._tag === "GaveUp") this.gaveUp++
-    if (isLeft(next._tag) !== isLeft(from)) this.count(cell, isLeft(from) ? -1 : 1)
+    this.count(cell, from, -1)
+    this.count(cell, next._tag, 1)
     this.telemetry.transition(this, cell, from)
     if (this.tree.observed) this.publishTransition(cell, from, exit)
     if (isSettled(next._tag)) {
       cell.settled = true
       if (cell.left?.startTimer !== undefined) starting.endStartTimer(cell)
-    } else if (next._tag === "Starting" && from !== "Backoff") {
+    } else if (next._tag === "Pending" || (next._tag === "Starting" && from !== "Backoff")) {
       cell.settled = false
     }
     cell.notify(this.dispatcher)
   }
 
-  private count(cell: Cell, delta: number): void {
-    this.left += delta
-    if (cell.settings.significant) this.significantLeft += delta
+  private count(cell: Cell, tag: State["_tag"], delta: number): void {
+    if (isLeft(tag)) this.left += delta
+    if (cell.settings.significant && isActive(tag)) this.significantLeft += delta
   }
 
   private publishTransition(cell: Cell, from: State["_tag"], exit: Exit.Exit<unknown, unknown> | undefined): void {
@@ -250,7 +254,7 @@ export class Engine {
   insert(runnable: Runnable.Any, base?: Context.Context<never>): Cell {
     const cell = new Cell(runnable, base)
     this.cells.set(cell.name, cell)
-    this.count(cell, 1)
+    this.count(cell, "Pending", 1)
     this.telemetry.transition(this, cell, undefined)
     if (this.tree.observed) {
       this.publish({ _tag: "ChildAdded", at: this.now, path: this.pathOf(cell), child: snapshotChild(this, cell) })
@@ -262,7 +266,7 @@ export class Engine {
   discard(cell: Cell): void {
     if (this.cells.get(cell.name) !== cell) return
     this.cells.delete(cell.name)
-    if (isLeft(cell.state._tag)) this.count(cell, -1)
+    this.count(cell, cell.state._tag, -1)
     if (cell.state._tag === "GaveUp") this.gaveUp--
     this.telemetry.removed(cell.state._tag)
     if (this.tree.observed) this.publish({ _tag: "ChildRemoved", at: this.now, path: this.pathOf(cell) })
@@ -271,12 +275,11 @@ export class Engine {
 
   /** Gives a child a new description. */
   adopt(cell: Cell, runnable: Runnable.Any, base: Context.Context<never> | undefined): void {
-    if (isLeft(cell.state._tag)) {
-      this.significantLeft += Number(runnable.settings.significant) - Number(cell.settings.significant)
-    }
+    this.count(cell, cell.state._tag, -1)
     if (cell.left !== undefined && cell.settings.restart !== runnable.settings.restart) cell.left.driver = undefined
     cell.runnable = runnable
     cell.base = base
+    this.count(cell, cell.state._tag, 1)
   }
 
   /** Brings the children into a new order. */
@@ -437,7 +440,10 @@ export class Engine {
         this.phase = { _tag: "Closing", exit, limits: limits ?? this.limits(this.now), failures: Cause.empty }
         this.supervisorTransition("Stopping", Exit.isFailure(exit) ? exit.cause : undefined)
         phase.sequence?.interruptUnsafe()
-        this.fork(Effect.andThen(stopping.bringDown(this), Effect.sync(() => this.end())))
+        this.fork(Effect.onExit(
+          Effect.andThen(stopping.bringDown(this), Scope.close(this.scope, exit)),
+          () => Effect.sync(() => this.end())
+        ))
         return
     }
   }
@@ -453,7 +459,7 @@ export class Engine {
     if (this.parent?.nested === this) this.parent.extras.nested = undefined
     if (Exit.isFailure(final)) this.supervisorTransition("Failed", final.cause)
     else this.supervisorTransition("Stopped")
-    this.telemetry.flush()
+    this.telemetry.close(this.cells.values())
     this.tree.end(this.prefix)
     for (const callback of this.onReady.splice(0)) callback()
     for (const callback of this.onClosed.splice(0)) bounce(this.dispatcher, callback, final)

@@ -3,6 +3,7 @@
  *
  * Floor 2.
  */
+import type * as Cause from "effect/Cause"
 import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
@@ -19,7 +20,7 @@ import {
   type SupervisorClosed
 } from "../SupervisorError.ts"
 import type { SupervisorEvent } from "../SupervisorEvent.ts"
-import { type Cell, held } from "./cell.ts"
+import { type Cell, held, isActive } from "./cell.ts"
 import type { Engine } from "./engine.ts"
 import { messageCapacity } from "./inbox.ts"
 import type { Incarnation } from "./incarnation.ts"
@@ -47,6 +48,7 @@ export const start = (engine: Engine, cell: Cell): Done => {
     case "Held":
       return "noop"
     case "Backoff":
+      cell.settled = false
       state.wake()
       return after(engine.settled(cell), "done")
     case "Stopping":
@@ -251,3 +253,31 @@ export const events = (engine: Engine): Stream.Stream<SupervisorEvent> => watch<
 
 export const changes = (engine: Engine): Stream.Stream<Snapshot | SupervisorEvent> =>
   watch(engine, () => [snapshotOf(engine)])
+
+// -- For layers
+
+/** Adds a child as `add` does, and fails with its cause if it gives up before it is ready. */
+export const register = <E>(
+  engine: Engine,
+  runnable: Runnable.Runnable<E, unknown>
+): Effect.Effect<void, E | DuplicateChild | MaxChildrenReached | SupervisorClosed> =>
+  Effect.withFiber((fiber) =>
+    Effect.andThen(
+      addWith(engine, runnable, fiber.context),
+      Effect.suspend(() => {
+        const state = engine.cells.get(runnable.name)?.state
+        if (state?._tag !== "GaveUp") return Effect.void
+        return Effect.failCause(state.cause as Cause.Cause<E>)
+      })
+    )
+  )
+
+/** Removes a child as `remove` does; if everything is being stopped already, waits until the child has been. */
+export const unregister = (engine: Engine, name: string): Effect.Effect<void> =>
+  Effect.catch(
+    Effect.asVoid(operate(engine, "remove", name)),
+    () => {
+      const cell = engine.cells.get(name)
+      return cell === undefined ? Effect.void : engine.until(cell, () => !isActive(cell.state._tag)) ?? Effect.void
+    }
+  )

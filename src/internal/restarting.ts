@@ -9,7 +9,7 @@ import type * as Fiber from "effect/Fiber"
 import * as RestartPolicy from "../RestartPolicy.ts"
 import type { Decision } from "../RestartPolicy.ts"
 import * as Strategy from "../Strategy.ts"
-import { type Backoff, type Cell, isUp, pending } from "./cell.ts"
+import { type Backoff, type Cell, comesBack, pending } from "./cell.ts"
 import { Driver } from "./driver.ts"
 import type { Engine } from "./engine.ts"
 import type { ManagerSettings } from "./managerSettings.ts"
@@ -27,36 +27,15 @@ export const restart = (
   cell: Cell,
   exit: Exit.Exit<unknown, unknown>,
   now: number,
-  granted: Granted
+  { attempt, delayMillis }: Extract<Decision, { readonly _tag: "Restart" }>
 ): void => {
   cell.restarts++
   engine.restarts++
-  const delay = Exit.isSuccess(exit) ? granted.delayMillis : spend(engine, exit, now, granted.delayMillis)
-  if (delay === undefined) {
-    const { cause } = exit as Exit.Failure<unknown, unknown>
-    engine.transition(cell, { _tag: "GaveUp", cause }, exit)
-    return engine.fail(cell, cause)
-  }
-  if (engine.telemetry.restart(exit, delay, now)) reportStorm(engine, cell)
+  if (engine.telemetry.restart(exit, delayMillis, now)) reportStorm(engine, cell)
   const { strategy } = engine.settings
-  if (strategy === "one-for-one") return backoff(engine, cell, exit, now, delay, granted.attempt)
+  if (strategy === "one-for-one") return backoff(engine, cell, exit, now, delayMillis, attempt)
   const group = Strategy.affected(strategy, Array.from(engine.cells.values()), cell)
-  engine.run(recover(engine, cell, group, exit, now + delay, granted.attempt))
-}
-
-type Granted = Extract<Decision, { readonly _tag: "Restart" }>
-
-/** Takes a failure-caused restart from the manager's intensity; `undefined` when that is exceeded. */
-const spend = (
-  { fork, intensity }: Engine,
-  exit: Exit.Failure<unknown, unknown>,
-  now: number,
-  delayMillis: number
-): number | undefined => {
-  if (intensity === undefined) return delayMillis
-  const answer = fork(intensity.ask(exit, now, 0)).pollUnsafe()
-  const decision = answer === undefined ? undefined : intensity.decide(exit, answer)
-  return decision?._tag === "Restart" ? Math.max(delayMillis, decision.delayMillis) : undefined
+  engine.run(recover(engine, cell, group, exit, now + delayMillis, attempt))
 }
 
 const reportStorm = (engine: Engine, cell: Cell): void => {
@@ -130,9 +109,15 @@ const recover = Effect.fnUntraced(function*(
   const state: Backoff = { _tag: "Backoff", until, attempt, exit, cancel: () => {}, wake }
   engine.transition(cell, state, exit)
   for (const other of group.toReversed()) {
-    if (other === cell || !isUp(other)) continue
-    const stopped = engine.stop(other, "pend")
-    if (stopped !== undefined) yield* stopped
+    if (other === cell) continue
+    const { state: down } = other
+    if (comesBack(other)) {
+      other.restarts++
+      const stopped = engine.stop(other, "pend")
+      if (stopped !== undefined) yield* stopped
+    } else if (down._tag === "Stopping") {
+      yield* engine.until(other, () => other.state !== down) ?? Effect.void
+    }
   }
   const left = until - engine.now
   const woken = engine.until(cell, () => cell.state !== state)

@@ -107,6 +107,7 @@ export class Telemetry {
   private stormSince = 0
   private stormCount = 0
   private storming = false
+  private closed = false
 
   constructor(base: Context.Context<never>, dispatcher: SchedulerDispatcher) {
     this.base = base
@@ -179,8 +180,9 @@ export class Telemetry {
   restart(exit: Exit.Exit<unknown, unknown>, delayMillis: number, now: number): boolean {
     restartsBy[kindOf(exit)].updateUnsafe(1, this.base)
     backoffSeconds.updateUnsafe(delayMillis / 1000, this.base)
-    if (now - this.stormSince >= storm.withinMillis) {
-      if (this.stormCount < storm.restarts) this.storming = false
+    const since = now - this.stormSince
+    if (since >= storm.withinMillis) {
+      if (this.stormCount < storm.restarts || since >= 2 * storm.withinMillis) this.storming = false
       this.stormSince = now
       this.stormCount = 0
     }
@@ -195,7 +197,15 @@ export class Telemetry {
     if (!this.dirty) this.touch()
   }
 
+  /** The supervisor has ended: it has no children any more, and what ends late is counted no more. */
+  close(cells: Iterable<Cell>): void {
+    for (const { state } of cells) this.removed(state._tag)
+    this.flush()
+    this.closed = true
+  }
+
   private touch(): void {
+    if (this.closed) return
     this.dirty = true
     this.dispatcher.scheduleTask(() => this.flush(), 0)
   }

@@ -31,6 +31,12 @@ interface Reader {
 const concerns = (prefix: string, path: string): boolean =>
   prefix === "" || path.startsWith(prefix) || path.length === prefix.length - 1 && prefix.startsWith(path)
 
+const relativeTo = (prefix: string, event: SupervisorEvent): SupervisorEvent => {
+  if (prefix === "") return event
+  const path = event.path.slice(prefix.length)
+  return event._tag === "ChildAdded" ? { ...event, path, child: { ...event.child, path } } : { ...event, path }
+}
+
 export class Tree {
   /** The incarnations that would not end and still run, with their paths: known even when their supervisors are gone. */
   readonly abandoned = new Map<object, string>()
@@ -67,7 +73,7 @@ export class Tree {
       const events = Stream.flatMap(Stream.fromQueue(reader.queue), ({ event, number }) => {
         const lost = number - expected
         expected = number + 1
-        const relative = { ...event, path: event.path.slice(prefix.length) }
+        const relative = relativeTo(prefix, event)
         return lost === 0
           ? Stream.succeed<SupervisorEvent>(relative)
           : Stream.make<[SupervisorEvent, SupervisorEvent]>(
