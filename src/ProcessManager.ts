@@ -43,22 +43,33 @@ const defaults: Runnable.Settings = {
 }
 
 /** One incarnation of a manager: its children, from the first to the last. */
-const run = <E, R>(manager: () => ProcessManager<E, R>): Effect.Effect<void, E, R> =>
+const run = <E, R>(manager: ProcessManager<E, R>): Effect.Effect<void, E, R> =>
   Effect.contextWith((context: Context.Context<R>) =>
     Effect.callback<void, E>((resume) => {
-      const { engine } = open(manager(), context)
+      const { engine } = open(manager, context, true)
       engine.whenClosed((exit) => resume(exit as Exit.Exit<void, E>))
-      engine.begin(manager().children)
+      engine.begin(manager.children)
       return operations.shutdown(engine, () => engine.shutdown())
     })
   )
 
-const open = <E, R>(manager: ProcessManager<E, R>, context: Context.Context<R>) =>
+/** A manager's effect is made from what it is, so that a copy with other options runs with those. */
+const Proto: object = Object.create(Runnable.Proto, {
+  [TypeId]: { value: TypeId },
+  effect: {
+    get(this: ProcessManager<unknown, unknown>) {
+      return run(this)
+    }
+  }
+})
+
+const open = <E, R>(manager: ProcessManager<E, R>, context: Context.Context<R>, isFollowed: boolean) =>
   makeEngine({
     name: manager.name,
     settings: manager.options,
     budgetMillis: manager.settings.graceMillis,
-    context
+    context,
+    isFollowed
   })
 
 const describe = <E, R>(
@@ -77,12 +88,8 @@ const describe = <E, R>(
     if (names.has(child.name)) throw new DuplicateChild({ name: child.name, path: child.name, supervisor: name })
     names.add(child.name)
   }
-  const effect = run<E, R>(() => self)
-  const self: ProcessManager<E, R> = Object.assign(
-    Runnable.makeProto<E, R>(Runnable.Proto, name, effect, base, options),
-    { [TypeId]: TypeId, children, options: settings } as const
-  )
-  return self
+  const work = { children, options: settings } as const
+  return Object.assign(Runnable.makeProto<E, R>(Proto, name, work, base, options), work) as ProcessManager<E, R>
 }
 
 /**
@@ -168,7 +175,7 @@ export const start = <E, R>(self: ProcessManager<E, R>): Effect.Effect<Handle<E>
     Effect.gen(function*() {
       const { engine, handle } = yield* Effect.acquireRelease(
         Effect.sync(() => {
-          const opened = open(self, context)
+          const opened = open(self, context, false)
           opened.engine.begin(self.children)
           return opened
         }),

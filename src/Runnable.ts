@@ -39,6 +39,8 @@ export interface Runnable<out E = never, out R = never> extends Effect.Effect<vo
   readonly name: string
   /** What one incarnation does. */
   readonly effect: Effect.Effect<unknown, E, R | Scope.Scope>
+  /** What makes it the same work as another description: its effect, or the children of a manager. */
+  readonly work: unknown
   readonly settings: Settings
 }
 
@@ -100,7 +102,7 @@ export interface Options<in E = never, out R = never> {
   /** What to do when it ends; a `Schedule` alone means `RestartPolicy.onFailure(schedule)`. Default: `RestartPolicy.never`. */
   readonly restart?: RestartPolicy.RestartPolicy<E> | RestartPolicy.RestartSchedule<E> | undefined
   /** How long it may take to stop by itself once it was asked, if it listens. Default: "5 seconds"; managers "infinity". */
-  readonly grace?: Duration.Input | undefined
+  readonly grace?: Duration.Input | "infinity" | undefined
   /** How long after its interruption it is waited for before it is abandoned. Default: "5 seconds". */
   readonly abandonAfter?: Duration.Input | undefined
   /** When it counts as ready: when it has started, or when it calls `Control.ready`. Default: "started". */
@@ -231,6 +233,9 @@ export const Proto: object = {
     }
   }),
   [TypeId]: TypeId,
+  get effect() {
+    return (this as unknown as Runnable<unknown, unknown>).work
+  },
   toJSON(this: Runnable<unknown, unknown>) {
     return { _id: "Runnable", name: this.name }
   }
@@ -240,13 +245,13 @@ export const Proto: object = {
 export const makeProto = <E, R>(
   proto: object,
   name: string,
-  effect: Effect.Effect<unknown, E, R | Scope.Scope>,
+  work: unknown,
   base: Settings,
   options: Options<E, unknown> | undefined
 ): Runnable<E, R> => {
   const self = Object.create(proto)
   self.name = validate.name("Runnable", name)
-  self.effect = effect
+  self.work = work
   self.settings = options === undefined ? base : settle(`Runnable "${name}"`, base, options)
   return self
 }
@@ -290,8 +295,7 @@ export const make = <E = never, R = never, R2 = never>(
   makeProto<E, Exclude<R | NoInfer<R2>, Scope.Scope>>(
     Proto,
     name,
-    // `Scope` is what the supervisor provides; TypeScript cannot see that Exclude and union cancel out.
-    effect as Effect.Effect<unknown, E, Exclude<R | NoInfer<R2>, Scope.Scope> | Scope.Scope>,
+    effect,
     defaults,
     options as Options<E, unknown> | undefined
   )
@@ -420,7 +424,7 @@ type Setter<A> = {
 }
 
 /** Sets how long it may take to stop by itself. @category options @since 0.1.0 */
-export const grace: Setter<Duration.Input> = setter("grace")
+export const grace: Setter<Duration.Input | "infinity"> = setter("grace")
 
 /** Sets how long after its interruption it is waited for. @category options @since 0.1.0 */
 export const abandonAfter: Setter<Duration.Input> = setter("abandonAfter")

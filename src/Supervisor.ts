@@ -81,7 +81,7 @@ export interface ReconcileReport {
 export interface Handle<in out E = never> {
   readonly name: string
   /** Adds a child at the end of the order, starts it, and waits until it is ready or has ended. */
-  readonly add: <R>(
+  readonly add: <R = never>(
     runnable: Runnable.Runnable<E, R>
   ) => Effect.Effect<void, DuplicateChild | MaxChildrenReached | SupervisorClosed, Exclude<R, Supervisor>>
   /** Stops a child and takes it out of the map. */
@@ -107,12 +107,12 @@ export interface Handle<in out E = never> {
    * Makes the children what the list says and touches only what differs. A child with the same effect, or with an equal
    * `version`, is kept, with the policies of its new description.
    */
-  readonly reconcile: <R>(
-    children: ReadonlyArray<Runnable.Runnable<E, R>>
+  readonly reconcile: <const Children extends ReadonlyArray<Runnable.Runnable<E, unknown>>>(
+    children: Children
   ) => Effect.Effect<
     ReconcileReport,
     DuplicateChild | MaxChildrenReached | SupervisorClosed,
-    Exclude<R, Supervisor>
+    Exclude<Runnable.Services<Children[number]>, Supervisor>
   >
   /** Stops everything, in order and with every grace; waits for the end, unless it is called from within. */
   readonly shutdown: Effect.Effect<void>
@@ -154,7 +154,7 @@ class HandleImpl implements Handle<unknown>, Runnable.Registry {
   }
   reloadChild = (name: string) => reload.reloadChild(this.engine, name)
   send = (name: string, message: unknown) => operations.send(this.engine, name, message)
-  reconcile = <R>(children: ReadonlyArray<Runnable.Runnable<unknown, R>>) => reconcile(this.engine, children)
+  reconcile = (children: ReadonlyArray<Runnable.Any>) => reconcile(this.engine, children)
   addFinalizer = (finalizer: Effect.Effect<unknown>) =>
     Effect.suspend(() => Scope.addFinalizer(this.engine.scope, finalizer))
   get shutdown() {
@@ -197,6 +197,8 @@ export const makeEngine = (options: {
   readonly settings: Engine["settings"]
   readonly budgetMillis: number
   readonly context: Context.Context<never>
+  /** Whether a request to stop its parent is for it too: it is, if its parent waits for its end. */
+  readonly isFollowed: boolean
 }): { readonly engine: Engine; readonly handle: HandleImpl } => {
   const control = Context.get(options.context, Control.Current)
   // A supervisor that runs inside a child is that child's subtree.
@@ -211,15 +213,16 @@ export const makeEngine = (options: {
   return { engine, handle }
 }
 
-const fromOptions = (options: Options | undefined, context: Context.Context<never>, keepAlive: boolean) => {
+const fromOptions = (options: Options | undefined, context: Context.Context<never>, isFollowed: boolean) => {
   const name = validate.name("Supervisor", options?.name ?? "supervisor")
   return makeEngine({
     name,
-    settings: managerSettings(`Supervisor "${name}"`, { keepAlive, ...options }),
+    settings: managerSettings(`Supervisor "${name}"`, { keepAlive: true, ...options }),
     budgetMillis: options?.grace === undefined
       ? Number.POSITIVE_INFINITY
       : validate.millis(`Supervisor "${name}"`, "grace", options.grace),
-    context
+    context,
+    isFollowed
   })
 }
 
@@ -257,7 +260,7 @@ export class Supervisor extends Context.Service<Supervisor, Handle<never>>()("ef
       Effect.acquireRelease(
         Effect.contextWith((context: Context.Context<never>) =>
           Effect.sync(() => {
-            const { engine, handle } = fromOptions(options, context, true)
+            const { engine, handle } = fromOptions(options, context, false)
             engine.begin([])
             return { engine, handle }
           })

@@ -130,13 +130,15 @@ const spend = (
   exit: Exit.Exit<unknown, never>,
   now: number
 ): Effect.Effect<Verdict> =>
-  Effect.flatMap(driver.next(exit, now), (decision): Effect.Effect<Verdict> =>
-    decision._tag !== "Restart"
-      ? Effect.succeed(decision)
-      : Effect.map(intensity.next(exit, now), (budget): Verdict =>
-        budget._tag === "Restart"
-          ? { ...decision, delayMillis: Math.max(decision.delayMillis, budget.delayMillis) }
-          : { _tag: "Exhausted", cause: budget._tag === "GiveUp" ? budget.cause : undefined }))
+  Effect.gen(function*() {
+    const decision = yield* driver.next(exit, now)
+    if (decision._tag !== "Restart") return decision
+    const budget = yield* intensity.next(exit, now)
+    if (budget._tag !== "Restart") {
+      return { _tag: "Exhausted", cause: budget._tag === "GiveUp" ? budget.cause : undefined }
+    }
+    return { ...decision, delayMillis: Math.max(decision.delayMillis, budget.delayMillis) }
+  })
 
 /**
  * Follows a decision, which is mostly there at once. Until one that takes its time is there, the child waits for a

@@ -70,6 +70,8 @@ export class Engine {
   readonly settings: ManagerSettings
   /** The incarnation that this supervisor runs in, if it is not a root. */
   readonly parent: Incarnation | undefined
+  /** Its parent's run is over when it is: a request to stop the one is for the other. */
+  readonly isFollowed: boolean
   /** The services of its children. */
   readonly base: Context.Context<never>
   /** What this supervisor may take for stopping: what its own parent gives it. */
@@ -92,6 +94,7 @@ export class Engine {
   left = 0
   significantLeft = 0
   restarts = 0
+  recovery: restarting.Recovery | undefined = undefined
   /** Counts the sequences, so that an older one finds out that it was replaced. */
   sequences = 0
   /** Somebody is exchanging children, so that for a moment there may be none. */
@@ -110,6 +113,7 @@ export class Engine {
     readonly settings: ManagerSettings
     readonly budgetMillis: number
     readonly parent: Incarnation | undefined
+    readonly isFollowed: boolean
     readonly context: Context.Context<never>
     /** The services that children get beside those of `context`: their supervisor. */
     readonly services: (engine: Engine) => Context.Context<never>
@@ -121,7 +125,8 @@ export class Engine {
     this.parent = parent
     this.path = parent === undefined ? "" : parent.engine.pathOf(parent.cell)
     this.tree = parent === undefined ? new Tree() : parent.engine.tree
-    this.budgetMillis = parent === undefined ? options.budgetMillis : parent.engine.graceOf(parent.cell)
+    this.isFollowed = options.isFollowed
+    this.budgetMillis = parent === undefined ? options.budgetMillis : this.budgetUnder(parent)
     this.base = Context.makeUnsafe(new Map([...options.context.mapUnsafe, ...options.services(this).mapUnsafe]))
     this.fork = Effect.runForkWith(this.base)
     this.clock = Context.get(this.base, Clock.Clock)
@@ -152,6 +157,12 @@ export class Engine {
   /** A child's own grace, as far as this supervisor has so much to give. */
   graceOf(cell: Cell): number {
     return Math.min(cell.settings.graceMillis, this.budgetMillis)
+  }
+
+  /** If its parent does not wait for it, it is stopped in the parent's finalizers: while the parent is waited for. */
+  private budgetUnder(parent: Incarnation): number {
+    const { cell, engine } = parent
+    return this.isFollowed ? engine.graceOf(cell) : 0.9 * cell.settings.abandonAfterMillis
   }
 
   get hadChildren(): boolean {

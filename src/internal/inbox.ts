@@ -4,9 +4,7 @@
  *
  * Floor 1.
  */
-import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
 
 /** How many messages wait for a child that does not read them. */
 export const messageCapacity = 256
@@ -17,7 +15,7 @@ interface Box<A> {
 
 /** One reader of reloads: a stream or a `tick` loop. What it has not taken yet waits here, to be acknowledged then. */
 export interface ReloadTap {
-  readonly pending: Array<() => void>
+  readonly pending: Array<(taken: boolean) => void>
 }
 
 export class Inbox {
@@ -56,7 +54,7 @@ export class Inbox {
   takeReload(tap: ReloadTap): Box<void> | undefined {
     const acknowledge = tap.pending.shift()
     if (acknowledge === undefined) return undefined
-    acknowledge()
+    acknowledge(true)
     return { value: undefined }
   }
 
@@ -68,7 +66,7 @@ export class Inbox {
 
   removeTap(tap: ReloadTap): void {
     this.taps.delete(tap)
-    for (const acknowledge of tap.pending.splice(0)) acknowledge()
+    for (const acknowledge of tap.pending.splice(0)) acknowledge(false)
   }
 
   /** The reader that all ticks of one incarnation share, so that a reload between two ticks is not missed. */
@@ -84,18 +82,12 @@ export class Inbox {
     this.handlers.delete(handler)
   }
 
-  get hearsReloads(): boolean {
-    return this.handlers.size > 0 || this.taps.size > 0
-  }
-
-  /**
-   * Runs every handler and waits until every reader has taken the reload. All are told, also when one fails; what
-   * failed is the combined cause.
-   */
-  reload(): Effect.Effect<void, unknown> {
+  /** What a reload has to run or to wait for here: every handler, and every reader that has to take it. One that goes away is
+   * interrupted. */
+  reloads(): ReadonlyArray<Effect.Effect<unknown, unknown>> {
     const acknowledged = Array.from(this.taps, (tap) =>
       Effect.callback<void>((resume) => {
-        const acknowledge = () => resume(Effect.void)
+        const acknowledge = (taken: boolean) => resume(taken ? Effect.void : Effect.interrupt)
         tap.pending.push(acknowledge)
         this.wake()
         return Effect.sync(() => {
@@ -103,14 +95,7 @@ export class Inbox {
           if (index >= 0) tap.pending.splice(index, 1)
         })
       }))
-    const parts: Array<Effect.Effect<unknown, unknown>> = [...this.handlers, ...acknowledged]
-    return Effect.flatMap(Effect.forEach(parts, Effect.exit, { concurrency: "unbounded" }), (exits) => {
-      let failure: Cause.Cause<unknown> | undefined = undefined
-      for (const exit of exits) {
-        if (Exit.isFailure(exit)) failure = failure ? Cause.combine(failure, exit.cause) : exit.cause
-      }
-      return failure ? Effect.failCause(failure) : Effect.void
-    })
+    return [...this.handlers, ...acknowledged]
   }
 
   /** Waits until `take` has something: what is there now, or what comes. */

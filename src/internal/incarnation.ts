@@ -104,12 +104,12 @@ export class Incarnation implements Control.Control {
   /** It is worth asking and waiting, because somebody listens. */
   get listening(): boolean {
     const { more } = this
-    return more !== undefined && (more.nested !== undefined || more.inbox?.listening === true)
+    return more !== undefined && (more.nested?.isFollowed === true || more.inbox?.listening === true)
   }
 
   /** Asks for a graceful stop; `limits` are what a subtree may take for it. */
   ask(limits: Limits): void {
-    this.more?.nested?.shutdown(limits)
+    if (this.more?.nested?.isFollowed === true) this.more.nested.shutdown(limits)
     this.more?.inbox?.ask()
   }
 

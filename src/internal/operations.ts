@@ -29,14 +29,15 @@ import { snapshotChild, snapshotOf } from "./snapshot.ts"
 /** What an operation did, now or when the effect ends. */
 type Done = Outcome | Effect.Effect<Outcome>
 
-const after = (wait: Effect.Effect<void> | undefined, outcome: Outcome): Done =>
-  wait === undefined ? outcome : Effect.as(wait, outcome)
+/** The outcome of an operation that has to wait: whether it has come to what was wanted, or a later wish has won. */
+const after = (wait: Effect.Effect<void> | undefined, achieved: () => boolean = () => true): Done =>
+  wait === undefined ? "done" : Effect.map(wait, (): Outcome => achieved() ? "done" : "noop")
 
 /** Its schedule and its counters start afresh: somebody began a new life by hand. */
 const launchAnew = (engine: Engine, cell: Cell): Done => {
   if (cell.left !== undefined) cell.left.driver = undefined
   engine.launch(cell)
-  return after(engine.settled(cell), "done")
+  return after(engine.settled(cell))
 }
 
 export const start = (engine: Engine, cell: Cell): Done => {
@@ -50,9 +51,9 @@ export const start = (engine: Engine, cell: Cell): Done => {
     case "Backoff":
       cell.settled = false
       state.wake()
-      return after(engine.settled(cell), "done")
+      return after(engine.settled(cell))
     case "Stopping":
-      return restart(engine, cell)
+      return state.wish === "hold" ? "noop" : again(engine, cell)
     case "Stopped":
     case "Completed":
     case "GaveUp":
@@ -69,10 +70,12 @@ const stop = (engine: Engine, cell: Cell): Done => {
     case "Starting":
     case "Running":
     case "Backoff":
-      return after(engine.stop(cell, "stop"), "done")
+      return after(engine.stop(cell, "stop"))
     case "Stopping": {
-      const outcome = state.wish === "stop" ? "noop" : "done"
-      return after(engine.stop(cell, "stop"), outcome)
+      // A hold is a stop, and stays one.
+      const { wish } = state
+      const isDown = wish === "stop" || wish === "hold"
+      return after(engine.stop(cell, isDown ? wish : "stop"), () => !isDown)
     }
     case "Stopped":
     case "Held":
@@ -88,16 +91,10 @@ const restart = (engine: Engine, cell: Cell): Done => {
   switch (state._tag) {
     case "Starting":
     case "Running":
-    case "Stopping": {
-      const { incarnation } = cell
-      const stopped = engine.stop(cell, "restart") ?? Effect.void
-      return Effect.andThen(stopped, Effect.suspend(() => engine.settled(cell))).pipe(
-        // A later wish may have won.
-        Effect.map((): Outcome => cell.incarnation > incarnation ? "done" : "noop")
-      )
-    }
+      return again(engine, cell)
     case "Pending":
     case "Backoff":
+    case "Stopping":
     case "Stopped":
     case "Held":
     case "Completed":
@@ -105,6 +102,14 @@ const restart = (engine: Engine, cell: Cell): Done => {
     case "Abandoned":
       return start(engine, cell)
   }
+}
+
+/** Down, and up again. */
+const again = (engine: Engine, cell: Cell): Done => {
+  const { incarnation } = cell
+  const stopped = engine.stop(cell, "restart") ?? Effect.void
+  const started = Effect.andThen(stopped, Effect.suspend(() => engine.settled(cell)))
+  return after(started, () => cell.incarnation > incarnation)
 }
 
 const hold = (engine: Engine, cell: Cell): Done => {
@@ -115,7 +120,7 @@ const hold = (engine: Engine, cell: Cell): Done => {
     case "Running":
     case "Backoff":
     case "Stopping":
-      return after(engine.stop(cell, "hold"), "done")
+      return after(engine.stop(cell, "hold"), () => cell.state._tag === "Held")
     case "Stopped":
     case "Completed":
     case "GaveUp":
@@ -127,7 +132,11 @@ const hold = (engine: Engine, cell: Cell): Done => {
   }
 }
 
-const release = (engine: Engine, cell: Cell): Done => cell.state._tag === "Held" ? launchAnew(engine, cell) : "noop"
+const release = (engine: Engine, cell: Cell): Done => {
+  const { state } = cell
+  if (state._tag === "Held") return launchAnew(engine, cell)
+  return state._tag === "Stopping" && state.wish === "hold" ? again(engine, cell) : "noop"
+}
 
 export const remove = (engine: Engine, cell: Cell): Done => {
   switch (cell.state._tag) {
@@ -136,7 +145,7 @@ export const remove = (engine: Engine, cell: Cell): Done => {
     case "Running":
     case "Backoff":
     case "Stopping":
-      return after(engine.stop(cell, "remove"), "done")
+      return after(engine.stop(cell, "remove"), () => engine.cells.get(cell.name) !== cell)
     case "Stopped":
     case "Held":
     case "Completed":

@@ -19,7 +19,7 @@ import * as operations from "./operations.ts"
 const isSame = (a: Runnable.Any, b: Runnable.Any): boolean =>
   a.settings.version !== undefined && b.settings.version !== undefined
     ? Equal.equals(a.settings.version, b.settings.version)
-    : a.effect === b.effect
+    : a.work === b.work
 
 /** What has to be done to make the children what the list says. */
 const plan = (engine: Engine, wanted: ReadonlyMap<string, Runnable.Any>) => {

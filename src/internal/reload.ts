@@ -4,16 +4,15 @@
  * Floor 2.
  */
 import * as Cause from "effect/Cause"
-import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import * as Control from "../Control.ts"
 import { within } from "../Health.ts"
 import { type CauseInfo, causeInfo } from "../State.ts"
 import type { ReloadReport } from "../Supervisor.ts"
 import type { ChildNotFound, SupervisorClosed } from "../SupervisorError.ts"
 import type { Cell } from "./cell.ts"
 import type { Engine } from "./engine.ts"
+import type { Incarnation } from "./incarnation.ts"
 import * as operations from "./operations.ts"
 
 interface Reloaded {
@@ -23,39 +22,50 @@ interface Reloaded {
   readonly timedOut: Array<string>
 }
 
+/** All handlers of one child, each to its end, also when another fails. */
+const handle = (run: Incarnation): Effect.Effect<void, unknown> | undefined => {
+  const { cell, engine } = run
+  const { onReload } = cell.settings
+  const handlers: Array<Effect.Effect<unknown, unknown>> = [...run.box?.reloads() ?? []]
+  if (onReload !== undefined) {
+    handlers.push(Effect.provideContext(onReload as Effect.Effect<unknown, unknown>, run.context))
+  }
+  if (handlers.length === 0) return undefined
+  const all = Effect.forEach(handlers, Effect.exit, { concurrency: "unbounded" })
+  const gone = engine.until(cell, () => cell.run !== run) ?? Effect.void
+  return Effect.flatMap(Effect.raceFirst(all, Effect.as(gone, undefined)), (exits) => {
+    const causes = exits?.filter(Exit.isFailure).map(({ cause }) => cause) ?? [Cause.interrupt()]
+    return causes.length === 0 ? Effect.void : Effect.failCause(causes.reduce((a, b) => Cause.combine(a, b)))
+  })
+}
+
 /** Reloads children in parallel, their subtrees included. */
 const reloadInto = (engine: Engine, cells: Iterable<Cell>, report: Reloaded, from: number): Effect.Effect<void> =>
   Effect.forEach(Array.from(cells), (cell) => {
     const { state } = cell
-    const path = engine.pathOf(cell).slice(from)
     if (state._tag !== "Running" && state._tag !== "Starting") return Effect.void
     const { run } = state
-    const parts: Array<Effect.Effect<void, unknown>> = []
-    const { onReload, reloadTimeoutMillis } = cell.settings
-    if (onReload !== undefined) {
-      const context = Context.add(cell.base ?? engine.base, Control.Current, run)
-      parts.push(Effect.asVoid(Effect.provideContext(onReload as Effect.Effect<unknown, unknown>, context)))
-    }
-    if (run.box?.hearsReloads === true) parts.push(run.box.reload())
-    const nested = run.nested === undefined
+    const path = engine.pathOf(cell).slice(from)
+    const handlers = handle(run)
+    const { nested } = run
+    if (handlers === undefined && nested === undefined) report.ignored.push(path)
+    const own = handlers === undefined
       ? Effect.void
-      : reloadInto(run.nested, run.nested.cells.values(), report, from)
-    if (parts.length === 0) {
-      if (run.nested === undefined) report.ignored.push(path)
-      return nested
-    }
-    const gone = engine.until(cell, () => cell.run !== run) ?? Effect.void
-    const handlers = within(
-      Effect.raceFirst(Effect.all(parts, { concurrency: "unbounded", discard: true }), gone),
-      reloadTimeoutMillis
-    )
-    const own = Effect.map(handlers, (exit) => {
-      if (Exit.isSuccess(exit)) report.handled.push(path)
-      else if (Cause.isTimeoutError(Cause.squash(exit.cause))) report.timedOut.push(path)
-      else report.failed.push({ path, cause: causeInfo(exit.cause) })
-    })
-    return Effect.all([own, nested], { concurrency: "unbounded", discard: true })
+      : Effect.map(within(handlers, cell.settings.reloadTimeoutMillis), (exit) => enter(report, path, exit))
+    const below = nested === undefined ? Effect.void : reloadInto(nested, nested.cells.values(), report, from)
+    return Effect.all([own, below], { concurrency: "unbounded", discard: true })
   }, { concurrency: "unbounded", discard: true })
+
+const enter = (report: Reloaded, path: string, exit: Exit.Exit<void, unknown>): void => {
+  if (Exit.isSuccess(exit)) {
+    report.handled.push(path)
+  } else if (Cause.isTimeoutError(Cause.squash(exit.cause))) {
+    report.timedOut.push(path)
+  } else if (!Cause.hasInterruptsOnly(exit.cause)) {
+    // A child that is gone before its handlers have run is not up any more, so it is not in the report.
+    report.failed.push({ path, cause: causeInfo(exit.cause) })
+  }
+}
 
 const reloadCells = (engine: Engine, cells: Iterable<Cell>): Effect.Effect<ReloadReport> =>
   Effect.suspend(() => {

@@ -94,6 +94,25 @@ const backoff = (
   state.timer.addObserver((slept) => Exit.isSuccess(slept) ? state.wake() : undefined)
 }
 
+/** A group that is down and will come back together. */
+export interface Recovery {
+  readonly cells: Set<Cell>
+  /** How many children the widest failure has taken along. */
+  readonly width: number
+  /** The children whose failures took so many along, with the delays that the group waits for. */
+  readonly failed: Map<Cell, Backoff>
+}
+
+/**
+ * A group is down because of this failure. Where another is already, both become one, and the wider one's delay counts:
+ * a child that backs off does not hold up those it would not have taken along.
+ */
+const join = (down: Recovery | undefined, group: ReadonlyArray<Cell>): Recovery => {
+  const cells = new Set([...down?.cells ?? [], ...group])
+  if (down === undefined || group.length > down.width) return { cells, width: group.length, failed: new Map() }
+  return { ...down, cells }
+}
+
 /** Restarts a group: stops the others in reverse, waits, starts all in order. Only those that were up come back. */
 const recover = Effect.fnUntraced(function*(
   engine: Engine,
@@ -103,26 +122,42 @@ const recover = Effect.fnUntraced(function*(
   until: number,
   attempt: number
 ) {
-  const wake = () => {
-    if (cell.state === state) engine.transition(cell, pending)
-  }
-  const state: Backoff = { _tag: "Backoff", until, attempt, exit, cancel: () => {}, wake }
-  engine.transition(cell, state, exit)
-  for (const other of group.toReversed()) {
-    if (other === cell) continue
-    const { state: down } = other
-    if (comesBack(other)) {
-      other.restarts++
-      const stopped = engine.stop(other, "pend")
-      if (stopped !== undefined) yield* stopped
-    } else if (down._tag === "Stopping") {
-      yield* engine.until(other, () => other.state !== down) ?? Effect.void
+  const recovery = engine.recovery = join(engine.recovery, group)
+  const { failed } = recovery
+  if (group.length < recovery.width) {
+    engine.transition(cell, pending, exit)
+  } else {
+    const wake = () => {
+      if (cell.state === state) engine.transition(cell, pending)
     }
+    const state: Backoff = { _tag: "Backoff", until, attempt, exit, cancel: () => {}, wake }
+    failed.set(cell, state)
+    engine.transition(cell, state, exit)
   }
-  const left = until - engine.now
-  const woken = engine.until(cell, () => cell.state !== state)
-  if (left <= 0) yield* Effect.yieldNow
-  else if (woken !== undefined) yield* Effect.timeoutOption(woken, left)
-  wake()
+  const cells = Array.from(engine.cells.values()).filter((other) => recovery.cells.has(other))
+  for (const other of cells.toReversed()) {
+    if (other.state !== failed.get(other)) yield* takeDown(engine, other)
+  }
+  for (const [other, wait] of failed) yield* isDue(engine, other, wait)
+  engine.recovery = undefined
+  for (const wait of failed.values()) wait.wake()
   yield* engine.bringUp()
 })
+
+/** Stops a child so that it comes back with its group, unless somebody wants it down anyway. */
+const takeDown = (engine: Engine, cell: Cell): Effect.Effect<void> => {
+  const { state } = cell
+  if (comesBack(cell)) {
+    if (state._tag !== "Stopping" || state.wish !== "pend") cell.restarts++
+    return engine.stop(cell, "pend") ?? Effect.void
+  }
+  return state._tag === "Stopping" ? engine.until(cell, () => cell.state !== state) ?? Effect.void : Effect.void
+}
+
+/** Waits for a delay, or until somebody ends it by hand. Also without a delay others get their turn first. */
+const isDue = (engine: Engine, cell: Cell, state: Backoff): Effect.Effect<unknown> => {
+  const left = state.until - engine.now
+  if (left <= 0) return Effect.yieldNow
+  const woken = engine.until(cell, () => cell.state !== state)
+  return woken === undefined ? Effect.void : Effect.timeoutOption(woken, left)
+}

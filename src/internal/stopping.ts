@@ -110,15 +110,22 @@ const stopRun = (
 const askAndWait = Effect.fnUntraced(function*(engine: Engine, cell: Cell, state: Stopping, graceEnd: number) {
   const { run } = state
   const limits = { grace: graceEnd, hard: graceEnd + patience(engine, cell, graceEnd) }
+  const hurried = Effect.callback<void>((resume) => {
+    state.hurry = () => resume(Effect.void)
+  })
+  const gone = engine.until(cell, () => cell.state !== state) ?? Effect.void
   bounce(engine.dispatcher, () => run.ask(limits), undefined)
-  if (yield* isGone(engine, cell, state, graceEnd - engine.now)) return
+  yield* Effect.timeoutOption(Effect.raceFirst(gone, hurried), graceEnd - engine.now)
+  state.hurry = notWaiting
+  if (cell.state !== state) return
   bounce(engine.dispatcher, interrupt, run)
   yield* waitOrAbandon(engine, cell, state)
 })
 
 const waitOrAbandon = Effect.fnUntraced(function*(engine: Engine, cell: Cell, state: Stopping) {
-  if (yield* isGone(engine, cell, state, patience(engine, cell, engine.now))) return
-  abandon(engine, cell, state)
+  const gone = engine.until(cell, () => cell.state !== state)
+  if (gone !== undefined) yield* Effect.timeoutOption(gone, patience(engine, cell, engine.now))
+  if (cell.state === state) abandon(engine, cell, state)
 })
 
 /** How long an interrupted child is waited for. A tenth of what is left stays for its supervisor to tell about it. */
@@ -126,22 +133,6 @@ const patience = (engine: Engine, cell: Cell, from: number): number => {
   const own = cell.settings.abandonAfterMillis
   const { hard } = engine.limits(from)
   return hard === Number.POSITIVE_INFINITY ? own : Math.min(own, Math.max(0, 0.9 * (hard - from)))
-}
-
-/** Waits until a child has ended. `false` when the time was over first, or somebody is in a hurry. */
-const isGone = (engine: Engine, cell: Cell, state: Stopping, millis: number): Effect.Effect<boolean> => {
-  const gone = engine.until(cell, () => cell.state !== state)
-  if (gone === undefined) return Effect.succeed(true)
-  const hurried = Effect.callback<void>((resume) => {
-    state.hurry = () => resume(Effect.void)
-    return Effect.sync(() => {
-      state.hurry = notWaiting
-    })
-  })
-  return Effect.raceFirst(gone, hurried).pipe(
-    Effect.timeoutOption(millis),
-    Effect.map(() => cell.state !== state)
-  )
 }
 
 /** Lets go of an incarnation that would not end. It stays known, and its late end is noticed. */

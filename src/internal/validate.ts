@@ -7,8 +7,9 @@ import * as Duration from "effect/Duration"
 import * as Option from "effect/Option"
 import { InvalidOption } from "../SupervisorError.ts"
 
-/** A duration in milliseconds; negative, NaN and unreadable ones are refused. `Infinity` stands for "infinity". */
-export const millis = (subject: string, option: string, value: Duration.Input): number => {
+/** A duration in milliseconds; negative, NaN and unreadable ones are refused. */
+export const millis = (subject: string, option: string, value: Duration.Input | "infinity"): number => {
+  if (value === "infinity") return Number.POSITIVE_INFINITY
   const parsed = Number.isNaN(value) ? Option.none() : Duration.fromInput(value)
   const out = Option.isSome(parsed) ? Duration.toMillis(parsed.value) : Number.NaN
   if (!(out >= 0)) {
