@@ -18,6 +18,7 @@ import * as Predicate from "effect/Predicate"
 import type * as Scope from "effect/Scope"
 import * as Control from "./Control.ts"
 import * as validate from "./internal/validate.ts"
+import type { ProcessManager } from "./ProcessManager.ts"
 import * as RestartPolicy from "./RestartPolicy.ts"
 import type { Supervisor } from "./Supervisor.ts"
 import {
@@ -412,16 +413,14 @@ export const restart: {
   ): Self => clone(self, { restart: policy })
 )
 
-/** A setter for an option that does not touch the types. */
-const setter = <K extends keyof Options, A = Exclude<Options[K], undefined>>(key: K): {
-  (value: A): <Self extends Any>(self: Self) => Self
-  <Self extends Any>(self: Self, value: A): Self
-} => dual(2, <Self extends Any>(self: Self, value: A): Self => clone(self, { [key]: value }))
-
 type Setter<A> = {
   (value: A): <Self extends Any>(self: Self) => Self
   <Self extends Any>(self: Self, value: A): Self
 }
+
+/** A setter for an option that does not touch the types. */
+const setter = <A>(key: keyof Options): Setter<A> =>
+  dual(2, <Self extends Any>(self: Self, value: A): Self => clone(self, { [key]: value }))
 
 /** Sets how long it may take to stop by itself. @category options @since 0.1.0 */
 export const grace: Setter<Duration.Input | "infinity"> = setter("grace")
@@ -450,23 +449,34 @@ export const overlap: Setter<boolean> = setter("overlap")
 /** Sets the version that `Handle.reconcile` compares. @category options @since 0.1.0 */
 export const version: Setter<unknown> = setter("version")
 
+/**
+ * The same Runnable, or manager, that needs `R2` too.
+ *
+ * @category type-level
+ * @since 0.1.0
+ */
+export type WithServices<Self, R2> = Self extends ProcessManager<infer E, infer R> ? ProcessManager<E, R | R2>
+  : Self extends Runnable<infer E, infer R> ? Runnable<E, R | R2>
+  : never
+
 /** Sets the liveness check. @category options @since 0.1.0 */
 export const health: {
-  <R2>(check: HealthCheck<R2>): <E, R>(self: Runnable<E, R>) => Runnable<E, R | R2>
-  <E, R, R2>(self: Runnable<E, R>, check: HealthCheck<R2>): Runnable<E, R | R2>
+  <R2>(check: HealthCheck<R2>): <Self extends Any>(self: Self) => WithServices<Self, R2>
+  <Self extends Any, R2>(self: Self, check: HealthCheck<R2>): WithServices<Self, R2>
 } = dual(
   2,
-  <E, R, R2>(self: Runnable<E, R>, check: HealthCheck<R2>): Runnable<E, R | R2> => clone(self, { health: check })
+  <Self extends Any, R2>(self: Self, check: HealthCheck<R2>) =>
+    clone(self, { health: check }) as unknown as WithServices<Self, R2>
 )
 
 /** Sets what a reload does here. @category options @since 0.1.0 */
 export const onReload: {
-  <R2>(effect: Effect.Effect<unknown, unknown, R2>): <E, R>(self: Runnable<E, R>) => Runnable<E, R | R2>
-  <E, R, R2>(self: Runnable<E, R>, effect: Effect.Effect<unknown, unknown, R2>): Runnable<E, R | R2>
+  <R2>(effect: Effect.Effect<unknown, unknown, R2>): <Self extends Any>(self: Self) => WithServices<Self, R2>
+  <Self extends Any, R2>(self: Self, effect: Effect.Effect<unknown, unknown, R2>): WithServices<Self, R2>
 } = dual(
   2,
-  <E, R, R2>(self: Runnable<E, R>, effect: Effect.Effect<unknown, unknown, R2>): Runnable<E, R | R2> =>
-    clone(self, { onReload: effect })
+  <Self extends Any, R2>(self: Self, effect: Effect.Effect<unknown, unknown, R2>) =>
+    clone(self, { onReload: effect }) as unknown as WithServices<Self, R2>
 )
 
 /**
