@@ -204,6 +204,7 @@ class Model {
   private decide(command: number, operation: Operation, child: ModelChild): Answer | undefined {
     const { incarnation, state } = child
     const again = () => child.incarnation > incarnation ? "done" : "noop"
+    const isHeld = () => child.state._tag === "Held" ? "done" : "noop"
     switch (operation) {
       case "start":
         switch (state._tag) {
@@ -214,6 +215,7 @@ class Model {
             this.launch(child)
             return "done"
           case "Stopping":
+            if (state.wish === "hold") return "noop"
             this.stop(child, "restart", command, again)
             return undefined
           case "Stopped":
@@ -230,11 +232,15 @@ class Model {
       case "hold":
         switch (state._tag) {
           case "Running":
-            this.stop(child, operation, command, () => "done")
+            this.stop(child, operation, command, operation === "stop" ? () => "done" : isHeld)
             return undefined
           case "Stopping": {
-            const answer = operation === "stop" && state.wish === "stop" ? "noop" : "done"
-            this.stop(child, operation, command, () => answer)
+            if (operation === "hold") {
+              this.stop(child, "hold", command, isHeld)
+              return undefined
+            }
+            const isDown = state.wish === "stop" || state.wish === "hold"
+            this.stop(child, isDown ? state.wish : "stop", command, () => isDown ? "noop" : "done")
             return undefined
           }
           case "Backoff":
@@ -251,10 +257,13 @@ class Model {
         }
         break
       case "release":
-        return state._tag === "Held" ? this.launchAnew(child) : "noop"
+        if (state._tag === "Held") return this.launchAnew(child)
+        if (state._tag !== "Stopping" || state.wish !== "hold") return "noop"
+        this.stop(child, "restart", command, again)
+        return undefined
       case "remove":
         if (state._tag === "Running" || state._tag === "Stopping") {
-          this.stop(child, "remove", command, () => "done")
+          this.stop(child, "remove", command, () => this.children.includes(child) ? "noop" : "done")
           return undefined
         }
         this.put(child, "remove")

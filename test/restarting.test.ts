@@ -1190,20 +1190,41 @@ describe("Races", () => {
       }
     }))
 
-  for (const operation of ["hold", "remove"] as const) {
-    it.effect(`a ${operation} that a later wish overrode before it was done is told so`, () =>
+  it.effect.each(
+    [
+      { first: "hold", second: "release" },
+      { first: "hold", second: "remove" },
+      { first: "remove", second: "restart" }
+    ] as const
+  )(
+    "a $first that a later $second overrode before it was done is told so",
+    ({ first, second }) =>
       Effect.gen(function*() {
         const draining = Runnable.make("a", Effect.andThen(Control.shutdown, Effect.sleep("2 seconds")))
         const handle = yield* pool([draining])
-        const first = yield* Effect.forkChild(handle[operation]("a"))
+        const asked = yield* Effect.forkChild(handle[first]("a"))
         yield* TestClock.adjust("1 second")
-        const second = yield* Effect.forkChild(handle.restart("a"))
+        const later = yield* Effect.forkChild(handle[second]("a"))
         yield* TestClock.adjust("1 second")
-        assert.strictEqual(yield* Fiber.join(second), "done")
-        assert.strictEqual(yield* tagOf(handle, "a"), "Running")
-        assert.strictEqual(yield* Fiber.join(first), "noop")
-      }))
-  }
+        assert.strictEqual(yield* Fiber.join(later), "done")
+        assert.strictEqual(yield* Fiber.join(asked), "noop")
+      })
+  )
+
+  it.effect("a hold that is under way is a hold: neither start nor restart nor stop undoes it", () =>
+    Effect.gen(function*() {
+      const draining = Runnable.make("a", Effect.andThen(Control.shutdown, Effect.sleep("2 seconds")))
+      const handle = yield* pool([draining])
+      const asked = yield* Effect.forkChild(handle.hold("a"))
+      yield* TestClock.adjust("1 second")
+      assert.strictEqual(yield* handle.start("a"), "noop")
+      assert.strictEqual(yield* handle.restart("a"), "noop")
+      const stop = yield* Effect.forkChild(handle.stop("a"))
+      yield* TestClock.adjust("1 second")
+      assert.strictEqual(yield* Fiber.join(stop), "noop")
+      assert.strictEqual(yield* Fiber.join(asked), "done")
+      assert.strictEqual(yield* tagOf(handle, "a"), "Held")
+    }))
 
   it.effect("nothing restarts once the manager is closing", () =>
     Effect.gen(function*() {
