@@ -105,6 +105,10 @@ export const shutdown: Effect.Effect<void> = withControl((control) => {
 /**
  * The requests to reload, as a stream. Taking one acknowledges it to whoever asked.
  *
+ * **Gotchas**
+ *
+ * A child that asks its own supervisor to reload and waits for the report waits for itself: fork the request.
+ *
  * @category operations
  * @since 0.1.0
  */

@@ -105,8 +105,15 @@ export const isProcessManager = (u: unknown): u is ProcessManager<unknown, unkno
  *
  * **Details**
  *
- * It ends well when no child is left to run, or when it is shut down. It fails with the first child that gives up, after
- * all the others have been stopped. Throws `DuplicateChild`, `MaxChildrenReached` and `InvalidOption`.
+ * It ends well when no child is left to run, or when it is shut down (also if a finalizer dies on the way: that is logged,
+ * and in the child's history). It fails with the first child that gives up, after all the others have been stopped; a
+ * child has ended when its finalizers have. What fails while the others are being stopped comes after it in the `Cause`.
+ * Throws `DuplicateChild`, `MaxChildrenReached` and `InvalidOption`.
+ *
+ * **Gotchas**
+ *
+ * When a finalizer dies while the others are being stopped, the cause holds a failure and a defect, and Effect's
+ * `Effect.catch` leaves such a cause alone: look at it with `Effect.catchCause`.
  *
  * **Example** (A tree)
  *

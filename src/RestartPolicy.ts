@@ -17,7 +17,12 @@ import { Window } from "./internal/window.ts"
 
 /**
  * A schedule of restarts. Any schedule whose input is an `Exit`, or that does not look at its input, will do. If it
- * fails, the child gives up, with that failure in the cause.
+ * fails, the child gives up, with that failure in the cause. If it takes its time to decide, the child waits in `Backoff`.
+ *
+ * **Gotchas**
+ *
+ * `Schedule.exponential` alone has no cap: after some fifty doublings the child practically never comes back. Cap it with
+ * `Schedule.modifyDelay`, or take `supervised`.
  *
  * @category models
  * @since 0.1.0
@@ -180,7 +185,7 @@ export const intensity = (options: {
 
 /**
  * The recommended policy for what has to stay up: restart on failure after 100 ms, doubling up to 30 s, jittered by a
- * fifth, afresh after 10 s of healthy uptime.
+ * fifth either way (so 36 s is the longest), afresh after 10 s of healthy uptime.
  *
  * @category constructors
  * @since 0.1.0

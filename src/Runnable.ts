@@ -110,7 +110,10 @@ export interface Options<in E = never, out R = never> {
   readonly ready?: "started" | "signal" | undefined
   /** How long it may take to become ready, restarts included; then it gives up with `StartTimeout`. Default: unlimited. */
   readonly startTimeout?: Duration.Input | undefined
-  /** Its good end can end the manager: see the manager's `autoShutdown`. Default: false. */
+  /**
+   * Its end for good can end the manager: see the manager's `autoShutdown`. That is a good end, or giving up where
+   * `escalate` lets that pass. Default: false.
+   */
   readonly significant?: boolean | undefined
   /** A liveness check. Default: none. */
   readonly health?: HealthCheck<R> | undefined
