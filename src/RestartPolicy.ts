@@ -147,8 +147,13 @@ export const always = <E = unknown>(schedule: RestartSchedule<E>, options?: Opti
  *
  * **Details**
  *
- * OTP's `intensity` and `period`. One restart costs constant time; memory is `restarts` numbers at most. Throws
+ * Its output counts the restarts. OTP's `intensity` and `period`. One restart costs constant time; memory is `restarts` numbers at most. Throws
  * `InvalidOption` if `restarts` is not a whole number above zero.
+ *
+ * **Gotchas**
+ *
+ * Under a policy with `resetAfter` it starts afresh with the rest of its schedule. A budget that nothing resets is the
+ * manager's `intensity`.
  *
  * **Example** (Back off, but give up on a storm)
  *
@@ -176,10 +181,11 @@ export const intensity = (options: {
   }
   return Schedule.fromStep(Effect.sync(() => {
     const window = new Window(limit)
-    return (now: number) =>
-      window.record(now)
-        ? Effect.succeed<[number, Duration.Duration]>([window.size(now), Duration.zero])
-        : Cause.done(window.size(now))
+    let count = 0
+    return (now: number) => {
+      const restart: [number, Duration.Duration] = [++count, Duration.zero]
+      return window.record(now) ? Effect.succeed(restart) : Cause.done(count)
+    }
   }))
 }
 

@@ -193,10 +193,19 @@ const healthSettings = (subject: string, health: HealthCheck<unknown>): HealthSe
   failures: validate.count(subject, "health.failures", health.failures ?? 3)
 })
 
+const restartPolicy = <E>(
+  subject: string,
+  value: RestartPolicy.RestartPolicy<E> | RestartPolicy.RestartSchedule<E>
+): RestartPolicy.RestartPolicy<E> => {
+  const policy = RestartPolicy.fromInput(value)
+  if (Predicate.isObject(policy) && RestartPolicy.isRestartPolicy(policy)) return policy
+  throw new InvalidOption({ subject, option: "restart", value, expected: "a RestartPolicy or a Schedule" })
+}
+
 /** The one place where options become settings: what is not said keeps its value in `base`. */
 const settle = <E>(subject: string, base: Settings, options: Options<E, unknown>): Settings => {
   const settings: Settings = {
-    restart: options.restart === undefined ? base.restart : RestartPolicy.fromInput(options.restart),
+    restart: options.restart === undefined ? base.restart : restartPolicy(subject, options.restart),
     graceMillis: options.grace === undefined ? base.graceMillis : validate.millis(subject, "grace", options.grace),
     abandonAfterMillis: options.abandonAfter === undefined
       ? base.abandonAfterMillis
@@ -273,7 +282,8 @@ export const isRunnable = (u: unknown): u is Runnable<unknown, unknown> => Predi
  *
  * **Details**
  *
- * `R` loses `Scope`: every incarnation gets one of its own. Throws `InvalidOption` if the name is empty or contains a
+ * `R` loses `Scope`: every incarnation gets one of its own. A child that is ready when it has started may have failed
+ * by the time whoever started it hears so: use `ready: "signal"` if that matters. Throws `InvalidOption` if the name is empty or contains a
  * slash, or if an option makes no sense.
  *
  * **Example** (A worker that is restarted)

@@ -3,10 +3,34 @@
  *
  * @since 0.1.0
  */
+import * as Clock from "effect/Clock"
+import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type { Scope } from "effect/Scope"
+import * as validate from "./internal/validate.ts"
 import * as Runnable from "./Runnable.ts"
 import { type Handle, Supervisor } from "./Supervisor.ts"
+
+/**
+ * The signals that a process can listen for, as far as a supervisor may want to.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Signal =
+  | "SIGABRT"
+  | "SIGALRM"
+  | "SIGBREAK"
+  | "SIGCONT"
+  | "SIGHUP"
+  | "SIGINFO"
+  | "SIGINT"
+  | "SIGQUIT"
+  | "SIGTERM"
+  | "SIGTSTP"
+  | "SIGUSR1"
+  | "SIGUSR2"
+  | "SIGWINCH"
 
 /**
  * What a signal does: stop everything (twice: without waiting for graces), reload everything, or nothing at all, which
@@ -18,6 +42,14 @@ import { type Handle, Supervisor } from "./Supervisor.ts"
 export type Action = "shutdown" | "reload" | "ignore"
 
 /**
+ * Which signal does what.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Actions = { readonly [S in Signal]?: Action | undefined }
+
+/**
  * @category models
  * @since 0.1.0
  */
@@ -25,7 +57,12 @@ export interface Options {
   /** The name of the Runnable. Default: "signals". */
   readonly name?: string | undefined
   /** Which signal does what; what is not named keeps its default. Default: `defaults`. */
-  readonly actions?: { readonly [Signal in NodeJS.Signals]?: Action | undefined } | undefined
+  readonly actions?: Actions | undefined
+  /**
+   * How soon after the first a second signal still counts as the same one. npm passes a terminal's Ctrl-C on to a
+   * process that has had it already. Default: 300 ms in a terminal under npm, else 0.
+   */
+  readonly repeatWithin?: Duration.Input | undefined
 }
 
 /**
@@ -34,7 +71,7 @@ export interface Options {
  * @category constants
  * @since 0.1.0
  */
-export const defaults: { readonly [Signal in NodeJS.Signals]?: Action | undefined } = {
+export const defaults: Actions = {
   SIGINT: "shutdown",
   SIGTERM: "shutdown",
   SIGQUIT: "shutdown",
@@ -63,50 +100,66 @@ export const defaults: { readonly [Signal in NodeJS.Signals]?: Action | undefine
  * @category constructors
  * @since 0.1.0
  */
-export const runnable = (options?: Options): Runnable.Runnable<never, Supervisor> =>
-  Runnable.make(
-    options?.name ?? "signals",
+export const runnable = (options?: Options): Runnable.Runnable<never, Supervisor> => {
+  const name = options?.name ?? "signals"
+  const actions: Actions = { ...defaults, ...options?.actions }
+  for (const [signal, action] of Object.entries(actions)) {
+    if (action === undefined) continue
+    validate.oneOf(`Signals "${name}"`, `actions.${signal}`, action, ["shutdown", "reload", "ignore"])
+  }
+  const repeatMillis = validate.millis(`Signals "${name}"`, "repeatWithin", options?.repeatWithin ?? defaultRepeat())
+  return Runnable.make(
+    name,
     Effect.gen(function*() {
       const supervisor = yield* Supervisor
-      yield* listen(supervisor, { ...defaults, ...options?.actions })
+      yield* listen(supervisor, actions, repeatMillis)
       return yield* Effect.never
     })
   )
+}
+
+const defaultRepeat = (): number => process.stdin.isTTY && process.env["npm_lifecycle_event"] !== undefined ? 300 : 0
 
 const listen = (
   supervisor: Handle<never>,
-  actions: NonNullable<Options["actions"]>
+  actions: Actions,
+  repeatMillis: number
 ): Effect.Effect<void, never, Scope> =>
-  Effect.contextWith((context) => {
-    const run = Effect.runForkWith(context)
-    let asked = false
-    const perform = (action: Action): void => {
-      switch (action) {
-        case "shutdown":
-          run(asked ? supervisor.shutdownNow : supervisor.shutdown)
-          asked = true
-          return
-        case "reload":
-          run(supervisor.reload)
-          return
-        case "ignore":
-          return
+  Effect.contextWith((context) =>
+    Clock.clockWith((clock) => {
+      const run = Effect.runForkWith(context)
+      let askedAt: number | undefined
+      const perform = (action: Action): void => {
+        switch (action) {
+          case "shutdown": {
+            const now = clock.currentTimeMillisUnsafe()
+            if (askedAt === undefined) run(supervisor.shutdown)
+            else if (now - askedAt >= repeatMillis) run(supervisor.shutdownNow)
+            askedAt ??= now
+            return
+          }
+          case "reload":
+            run(supervisor.reload)
+            return
+          case "ignore":
+            return
+        }
       }
-    }
-    const listeners = Object.entries(actions).flatMap(([signal, action]) =>
-      action === undefined ? [] : [[signal, () => perform(action)] as const]
-    )
-    const removeAll = Effect.sync(() => {
-      for (const [signal, listener] of listeners) process.removeListener(signal, listener)
+      const listeners = Object.entries(actions).flatMap(([signal, action]) =>
+        action === undefined ? [] : [[signal, () => perform(action)] as const]
+      )
+      const removeAll = Effect.sync(() => {
+        for (const [signal, listener] of listeners) process.removeListener(signal, listener)
+      })
+      return Effect.acquireRelease(
+        Effect.sync(() => {
+          for (const [signal, listener] of listeners) process.on(signal, listener)
+        }),
+        () =>
+          Effect.flatMap(
+            supervisor.status,
+            ({ state }) => state === "Stopping" ? supervisor.addFinalizer(removeAll) : removeAll
+          )
+      )
     })
-    return Effect.acquireRelease(
-      Effect.sync(() => {
-        for (const [signal, listener] of listeners) process.on(signal, listener)
-      }),
-      () =>
-        Effect.flatMap(
-          supervisor.status,
-          ({ state }) => state === "Stopping" ? supervisor.addFinalizer(removeAll) : removeAll
-        )
-    )
-  })
+  )

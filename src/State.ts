@@ -85,11 +85,24 @@ export const tags: ReadonlyArray<State["_tag"]> = [
   "Abandoned"
 ]
 
-const messageOf = (u: unknown): string =>
-  u instanceof Error ? u.message || u.name : typeof u === "string" ? u : String(u)
+/** What a child fails with is its own, and looking at it may throw: then it is said so, and nothing else suffers. */
+const look = <A, B>(f: (a: A) => B, otherwise: B) => (a: A): B =>
+  Option.getOrElse(Option.liftThrowable(f)(a), () => otherwise)
 
-const tagOf = (u: unknown): string | undefined =>
-  typeof u === "object" && u !== null && "_tag" in u && typeof u._tag === "string" ? u._tag : undefined
+const unprintable = "(a value that cannot be shown)"
+
+const messageOf = look(
+  (u: unknown): string => u instanceof Error ? u.message || u.name : typeof u === "string" ? u : String(u),
+  unprintable
+)
+
+const tagOf = look(
+  (u: unknown): string | undefined =>
+    typeof u === "object" && u !== null && "_tag" in u && typeof u._tag === "string" ? u._tag : undefined,
+  undefined
+)
+
+const prettyOf = look((cause: Cause.Cause<unknown>) => Cause.pretty(cause), unprintable)
 
 /**
  * Renders a `Cause` as plain data.
@@ -99,7 +112,7 @@ const tagOf = (u: unknown): string | undefined =>
  */
 export const causeInfo = (cause: Cause.Cause<unknown>): CauseInfo => {
   const reason = cause.reasons.find((reason) => reason._tag !== "Interrupt") ?? cause.reasons[0]
-  const pretty = Cause.pretty(cause)
+  const pretty = prettyOf(cause)
   switch (reason?._tag) {
     case "Fail":
       return { kind: "Fail", tag: tagOf(reason.error), message: messageOf(reason.error), pretty }

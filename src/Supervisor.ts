@@ -104,8 +104,9 @@ export interface Handle<in out E = never> {
     message: unknown
   ) => Effect.Effect<void, ChildNotFound | ChildNotRunning | MessagesFull | SupervisorClosed>
   /**
-   * Makes the children what the list says and touches only what differs. A child with the same effect, or with an equal
-   * `version`, is kept, with the policies of its new description.
+   * Makes the children what the list says and touches only what differs. A child with the same effect is kept, with the
+   * policies of its new description; where both descriptions have a `version`, that decides instead. A child that was
+   * stopped or held by hand stays so, also with other work.
    */
   readonly reconcile: <const Children extends ReadonlyArray<Runnable.Runnable<E, unknown>>>(
     children: Children
@@ -226,6 +227,11 @@ const fromOptions = (options: Options | undefined, context: Context.Context<neve
   })
 }
 
+const SupervisorBase: Context.ServiceClass<Supervisor, "effect-supervisor/Supervisor", Handle<never>> = Context.Service<
+  Supervisor,
+  Handle<never>
+>()("effect-supervisor/Supervisor")
+
 /**
  * The supervisor that a child runs under, as a service. Its type does not know the errors of its siblings, so it takes
  * children that handle theirs: `Effect.orDie` the rest.
@@ -246,7 +252,7 @@ const fromOptions = (options: Options | undefined, context: Context.Context<neve
  * @category services
  * @since 0.1.0
  */
-export class Supervisor extends Context.Service<Supervisor, Handle<never>>()("effect-supervisor/Supervisor") {
+export class Supervisor extends SupervisorBase {
   /**
    * A supervisor for the layers of an application: `Runnable.layer` adds children to it. It goes on when none is left,
    * and stops all of them when the layer is closed. Children that give up stop it: see `Handle.await`, or use `launch`.

@@ -11,21 +11,34 @@ import * as Context from "effect/Context"
 import * as Data from "effect/Data"
 import type { State } from "./State.ts"
 
+/** The class of a tagged error, spelled out so that its declaration can be made without inferring it. */
+type Tagged<Tag extends string, Fields> = new(
+  fields: Fields
+) => Cause.YieldableError & { readonly _tag: Tag } & Readonly<Fields>
+
+const DuplicateChildBase: Tagged<"DuplicateChild", {
+  readonly name: string
+  readonly path: string
+  readonly supervisor: string
+}> = Data.TaggedError("DuplicateChild")
+
 /**
  * A name is used twice under one supervisor.
  *
  * @category errors
  * @since 0.1.0
  */
-export class DuplicateChild extends Data.TaggedError("DuplicateChild")<{
-  readonly name: string
-  readonly path: string
-  readonly supervisor: string
-}> {
+export class DuplicateChild extends DuplicateChildBase {
   override get message(): string {
     return `Supervisor "${this.supervisor}" already has a child "${this.name}" (${this.path}), so a second "${this.name}" cannot be added. Names are unique per supervisor: choose another one, or remove("${this.name}") first.`
   }
 }
+
+const MaxChildrenReachedBase: Tagged<"MaxChildrenReached", {
+  readonly name: string
+  readonly supervisor: string
+  readonly maxChildren: number
+}> = Data.TaggedError("MaxChildrenReached")
 
 /**
  * The supervisor is full: see the manager's option `maxChildren`.
@@ -33,15 +46,16 @@ export class DuplicateChild extends Data.TaggedError("DuplicateChild")<{
  * @category errors
  * @since 0.1.0
  */
-export class MaxChildrenReached extends Data.TaggedError("MaxChildrenReached")<{
-  readonly name: string
-  readonly supervisor: string
-  readonly maxChildren: number
-}> {
+export class MaxChildrenReached extends MaxChildrenReachedBase {
   override get message(): string {
     return `Supervisor "${this.supervisor}" holds its maximum of ${this.maxChildren} children, so "${this.name}" was not added. Remove one, or raise maxChildren.`
   }
 }
+
+const SupervisorClosedBase: Tagged<"SupervisorClosed", {
+  readonly supervisor: string
+  readonly operation: string
+}> = Data.TaggedError("SupervisorClosed")
 
 /**
  * The supervisor is stopping or has stopped: nothing starts any more.
@@ -49,14 +63,16 @@ export class MaxChildrenReached extends Data.TaggedError("MaxChildrenReached")<{
  * @category errors
  * @since 0.1.0
  */
-export class SupervisorClosed extends Data.TaggedError("SupervisorClosed")<{
-  readonly supervisor: string
-  readonly operation: string
-}> {
+export class SupervisorClosed extends SupervisorClosedBase {
   override get message(): string {
     return `Supervisor "${this.supervisor}" is stopping or has stopped, so ${this.operation} was not done. Start it again to use it.`
   }
 }
+
+const ChildNotFoundBase: Tagged<"ChildNotFound", {
+  readonly name: string
+  readonly supervisor: string
+}> = Data.TaggedError("ChildNotFound")
 
 /**
  * No child of that name or path.
@@ -64,14 +80,17 @@ export class SupervisorClosed extends Data.TaggedError("SupervisorClosed")<{
  * @category errors
  * @since 0.1.0
  */
-export class ChildNotFound extends Data.TaggedError("ChildNotFound")<{
-  readonly name: string
-  readonly supervisor: string
-}> {
+export class ChildNotFound extends ChildNotFoundBase {
   override get message(): string {
     return `Supervisor "${this.supervisor}" has no child "${this.name}". status lists those it has; a child that completed has left it unless autoCleanup is false.`
   }
 }
+
+const ChildNotRunningBase: Tagged<"ChildNotRunning", {
+  readonly name: string
+  readonly path: string
+  readonly state: State["_tag"]
+}> = Data.TaggedError("ChildNotRunning")
 
 /**
  * A message was sent to a child that has no running incarnation to receive it.
@@ -79,15 +98,17 @@ export class ChildNotFound extends Data.TaggedError("ChildNotFound")<{
  * @category errors
  * @since 0.1.0
  */
-export class ChildNotRunning extends Data.TaggedError("ChildNotRunning")<{
-  readonly name: string
-  readonly path: string
-  readonly state: State["_tag"]
-}> {
+export class ChildNotRunning extends ChildNotRunningBase {
   override get message(): string {
     return `Child "${this.path}" is ${this.state}, so nobody would receive the message. Start it and send again.`
   }
 }
+
+const MessagesFullBase: Tagged<"MessagesFull", {
+  readonly name: string
+  readonly path: string
+  readonly capacity: number
+}> = Data.TaggedError("MessagesFull")
 
 /**
  * A child does not read its messages: its buffer is full and the new one was not taken.
@@ -95,15 +116,18 @@ export class ChildNotRunning extends Data.TaggedError("ChildNotRunning")<{
  * @category errors
  * @since 0.1.0
  */
-export class MessagesFull extends Data.TaggedError("MessagesFull")<{
-  readonly name: string
-  readonly path: string
-  readonly capacity: number
-}> {
+export class MessagesFull extends MessagesFullBase {
   override get message(): string {
     return `Child "${this.path}" has ${this.capacity} messages waiting and reads none. Read Control.messages or use Control.tick in it, or send less.`
   }
 }
+
+const InvalidOptionBase: Tagged<"InvalidOption", {
+  readonly subject: string
+  readonly option: string
+  readonly value: unknown
+  readonly expected: string
+}> = Data.TaggedError("InvalidOption")
 
 /**
  * A description is wrong. Thrown where the description is made, so that it is found before anything runs.
@@ -111,16 +135,16 @@ export class MessagesFull extends Data.TaggedError("MessagesFull")<{
  * @category errors
  * @since 0.1.0
  */
-export class InvalidOption extends Data.TaggedError("InvalidOption")<{
-  readonly subject: string
-  readonly option: string
-  readonly value: unknown
-  readonly expected: string
-}> {
+export class InvalidOption extends InvalidOptionBase {
   override get message(): string {
     return `${this.subject}: ${this.option} is ${String(this.value)}, but has to be ${this.expected}.`
   }
 }
+
+const StartTimeoutBase: Tagged<"StartTimeout", {
+  readonly path: string
+  readonly timeoutMillis: number
+}> = Data.TaggedError("StartTimeout")
 
 /**
  * A child did not become ready within its `startTimeout`, restarts included. It has given up.
@@ -128,14 +152,16 @@ export class InvalidOption extends Data.TaggedError("InvalidOption")<{
  * @category defects
  * @since 0.1.0
  */
-export class StartTimeout extends Data.TaggedError("StartTimeout")<{
-  readonly path: string
-  readonly timeoutMillis: number
-}> {
+export class StartTimeout extends StartTimeoutBase {
   override get message(): string {
     return `Child "${this.path}" was not ready within ${this.timeoutMillis} ms. Call Control.ready when it serves, or raise startTimeout.`
   }
 }
+
+const UnresponsiveBase: Tagged<"Unresponsive", {
+  readonly path: string
+  readonly watchdogMillis: number
+}> = Data.TaggedError("Unresponsive")
 
 /**
  * A child gave no heartbeat within its `watchdog` deadline.
@@ -143,14 +169,17 @@ export class StartTimeout extends Data.TaggedError("StartTimeout")<{
  * @category defects
  * @since 0.1.0
  */
-export class Unresponsive extends Data.TaggedError("Unresponsive")<{
-  readonly path: string
-  readonly watchdogMillis: number
-}> {
+export class Unresponsive extends UnresponsiveBase {
   override get message(): string {
     return `Child "${this.path}" gave no heartbeat for ${this.watchdogMillis} ms. Call Control.heartbeat whenever it makes progress, or raise watchdog.`
   }
 }
+
+const UnhealthyBase: Tagged<"Unhealthy", {
+  readonly path: string
+  readonly failures: number
+  readonly cause: Cause.Cause<unknown>
+}> = Data.TaggedError("Unhealthy")
 
 /**
  * The liveness check of a child failed as often in a row as its `health.failures` allows.
@@ -158,15 +187,16 @@ export class Unresponsive extends Data.TaggedError("Unresponsive")<{
  * @category defects
  * @since 0.1.0
  */
-export class Unhealthy extends Data.TaggedError("Unhealthy")<{
-  readonly path: string
-  readonly failures: number
-  readonly cause: Cause.Cause<unknown>
-}> {
+export class Unhealthy extends UnhealthyBase {
   override get message(): string {
     return `Child "${this.path}" failed its health check ${this.failures} times in a row: ${Cause.pretty(this.cause)}`
   }
 }
+
+const RestartsExhaustedBase: Tagged<"RestartsExhausted", {
+  readonly path: string
+  readonly restarts: number
+}> = Data.TaggedError("RestartsExhausted")
 
 /**
  * A child under `RestartPolicy.always` ended well, and its schedule grants no further restart.
@@ -174,14 +204,16 @@ export class Unhealthy extends Data.TaggedError("Unhealthy")<{
  * @category defects
  * @since 0.1.0
  */
-export class RestartsExhausted extends Data.TaggedError("RestartsExhausted")<{
-  readonly path: string
-  readonly restarts: number
-}> {
+export class RestartsExhausted extends RestartsExhaustedBase {
   override get message(): string {
     return `Child "${this.path}" has to run always, but ended after ${this.restarts} restarts and its schedule grants no more. Let the schedule go on, or use RestartPolicy.onFailure if ending well is fine.`
   }
 }
+
+const ChildPathBase: Context.ServiceClass<ChildPath, "effect-supervisor/ChildPath", string> = Context.Service<
+  ChildPath,
+  string
+>()("effect-supervisor/ChildPath")
 
 /**
  * The annotation under which a `Cause` carries the path of the child that it came from.
@@ -189,7 +221,7 @@ export class RestartsExhausted extends Data.TaggedError("RestartsExhausted")<{
  * @category annotations
  * @since 0.1.0
  */
-export class ChildPath extends Context.Service<ChildPath, string>()("effect-supervisor/ChildPath") {}
+export class ChildPath extends ChildPathBase {}
 
 /**
  * The path of the child that a manager's failure came from, from the root of the tree.

@@ -45,6 +45,7 @@ export type CellState =
 export interface Backoff {
   readonly _tag: "Backoff"
   readonly until: number
+  readonly delayMillis: number
   readonly attempt: number
   readonly exit: Exit.Exit<unknown, unknown>
   /** Ends the wait without a restart. */

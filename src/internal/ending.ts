@@ -160,6 +160,7 @@ const whenDecided = <A, E>(
   const backoff: Backoff = {
     _tag: "Backoff",
     until: now,
+    delayMillis: 0,
     attempt: driver.attempt,
     exit,
     cancel() {

@@ -83,9 +83,9 @@ export class Engine {
   readonly turns: Turns
   readonly fork: <A, E>(effect: Effect.Effect<A, E>) => Fiber.Fiber<A, E>
   readonly intensity: restarting.Intensity | undefined
-  readonly cells = new Map<string, Cell>()
+  readonly cells: Map<string, Cell> = new Map()
   /** What has to outlive the children: closed when all of them have been stopped. */
-  readonly scope = Scope.makeUnsafe()
+  readonly scope: Scope.Closeable = Scope.makeUnsafe()
   phase: Phase = { _tag: "Open", ready: false, sequence: undefined }
   /** Counts of children: completed ever, completed and gone, given up, left to run, and those that are significant and active. */
   completed = 0

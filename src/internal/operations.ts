@@ -156,7 +156,16 @@ export const remove = (engine: Engine, cell: Cell): Done => {
   }
 }
 
-const operations = { start, stop, restart, hold, release, remove }
+type Operation = "start" | "stop" | "restart" | "hold" | "release" | "remove"
+
+const operations: Record<Operation, (engine: Engine, cell: Cell) => Done> = {
+  start,
+  stop,
+  restart,
+  hold,
+  release,
+  remove
+}
 
 /**
  * Does something to a child by name. A child that asks for something that ends itself does not wait for it: it is told
@@ -164,7 +173,7 @@ const operations = { start, stop, restart, hold, release, remove }
  */
 export const operate = (
   engine: Engine,
-  operation: keyof typeof operations,
+  operation: Operation,
   name: string
 ): Effect.Effect<Outcome, ChildNotFound | SupervisorClosed> =>
   Effect.withFiber((fiber) => {

@@ -51,19 +51,25 @@ const reloadInto = (engine: Engine, cells: Iterable<Cell>, report: Reloaded, fro
     if (handlers === undefined && nested === undefined) report.ignored.push(path)
     const own = handlers === undefined
       ? Effect.void
-      : Effect.map(within(handlers, cell.settings.reloadTimeoutMillis), (exit) => enter(report, path, exit))
+      : Effect.map(within(handlers, cell.settings.reloadTimeoutMillis), (exit) => enter(run, report, path, exit))
     const below = nested === undefined ? Effect.void : reloadInto(nested, nested.cells.values(), report, from)
     return Effect.all([own, below], { concurrency: "unbounded", discard: true })
   }, { concurrency: "unbounded", discard: true })
 
-const enter = (report: Reloaded, path: string, exit: Exit.Exit<void, unknown>): void => {
+const enter = (run: Incarnation, report: Reloaded, path: string, exit: Exit.Exit<void, unknown>): void => {
+  const { cell, engine } = run
+  const child = engine.pathOf(cell)
+  const about = { child, incarnation: cell.incarnation }
   if (Exit.isSuccess(exit)) {
     report.handled.push(path)
+    engine.telemetry.log("Debug", `${child} has reloaded`, about)
   } else if (Cause.isTimeoutError(Cause.squash(exit.cause))) {
     report.timedOut.push(path)
+    engine.telemetry.log("Warn", `${child} did not reload within ${cell.settings.reloadTimeoutMillis} ms`, about)
   } else if (!Cause.hasInterruptsOnly(exit.cause)) {
     // A child that is gone before its handlers have run is not up any more, so it is not in the report.
     report.failed.push({ path, cause: causeInfo(exit.cause) })
+    engine.telemetry.log("Warn", `${child} failed to reload`, about, exit.cause)
   }
 }
 

@@ -35,7 +35,7 @@ export const restart = (
   const { strategy } = engine.settings
   if (strategy === "one-for-one") return backoff(engine, cell, exit, now, delayMillis, attempt)
   const group = Strategy.affected(strategy, Array.from(engine.cells.values()), cell)
-  engine.run(recover(engine, cell, group, exit, now + delayMillis, attempt))
+  engine.run(recover(engine, cell, group, exit, now, delayMillis, attempt))
 }
 
 const reportStorm = (engine: Engine, cell: Cell): void => {
@@ -52,17 +52,26 @@ const reportStorm = (engine: Engine, cell: Cell): void => {
 class Alone implements Backoff {
   readonly _tag = "Backoff"
   readonly until: number
+  readonly delayMillis: number
   readonly attempt: number
   readonly exit: Exit.Exit<unknown, unknown>
   timer: Fiber.Fiber<void> | undefined = undefined
   private readonly engine: Engine
   private readonly cell: Cell
 
-  constructor(engine: Engine, cell: Cell, exit: Exit.Exit<unknown, unknown>, until: number, attempt: number) {
+  constructor(
+    engine: Engine,
+    cell: Cell,
+    exit: Exit.Exit<unknown, unknown>,
+    now: number,
+    delayMillis: number,
+    attempt: number
+  ) {
     this.engine = engine
     this.cell = cell
     this.exit = exit
-    this.until = until
+    this.until = now + delayMillis
+    this.delayMillis = delayMillis
     this.attempt = attempt
   }
 
@@ -86,7 +95,7 @@ const backoff = (
   delayMillis: number,
   attempt: number
 ): void => {
-  const state = new Alone(engine, cell, exit, now + delayMillis, attempt)
+  const state = new Alone(engine, cell, exit, now, delayMillis, attempt)
   engine.transition(cell, state, exit)
   if (cell.state !== state) return
   if (delayMillis <= 0) return engine.turns.add(state)
@@ -119,7 +128,8 @@ const recover = Effect.fnUntraced(function*(
   cell: Cell,
   group: ReadonlyArray<Cell>,
   exit: Exit.Exit<unknown, unknown>,
-  until: number,
+  now: number,
+  delayMillis: number,
   attempt: number
 ) {
   const recovery = engine.recovery = join(engine.recovery, group)
@@ -130,7 +140,8 @@ const recover = Effect.fnUntraced(function*(
     const wake = () => {
       if (cell.state === state) engine.transition(cell, pending)
     }
-    const state: Backoff = { _tag: "Backoff", until, attempt, exit, cancel: () => {}, wake }
+    const until = now + delayMillis
+    const state: Backoff = { _tag: "Backoff", until, delayMillis, attempt, exit, cancel: () => {}, wake }
     failed.set(cell, state)
     engine.transition(cell, state, exit)
   }

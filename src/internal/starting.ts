@@ -15,7 +15,7 @@ import { bounce } from "./trampoline.ts"
 const batch = 1024
 
 /** Starts every pending child, in order. */
-export const bringUp = Effect.fnUntraced(function*(engine: Engine) {
+export const bringUp: (engine: Engine) => Effect.Effect<void> = Effect.fnUntraced(function*(engine: Engine) {
   const number = engine.sequences
   let started = 0
   for (const cell of engine.cells.values()) {

@@ -17,7 +17,7 @@ import { bounce } from "./trampoline.ts"
 const batch = 1024
 
 /** Stops every child in reverse order: each after the one before, or all at once. */
-export const bringDown = Effect.fnUntraced(function*(engine: Engine) {
+export const bringDown: (engine: Engine) => Effect.Effect<void> = Effect.fnUntraced(function*(engine: Engine) {
   const cells = Array.from(engine.cells.values())
   const together: Array<Effect.Effect<void>> = []
   for (let index = cells.length - 1; index >= 0; index--) {

@@ -5,7 +5,7 @@
  *
  * Floor 2.
  */
-import type * as Cause from "effect/Cause"
+import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -151,9 +151,12 @@ export class Telemetry {
       case "Backoff": {
         // In a storm one line speaks for all.
         if (this.storming || !isPowerOfTwo(state.attempt)) return
-        const cause = Exit.isFailure(state.exit) ? state.exit.cause : undefined
-        const why = cause === undefined ? "ended" : `failed (${causeInfo(cause).message})`
-        return log(`${path} ${why}; restart ${state.attempt} in ${Math.max(0, state.until - engine.now)} ms`, cause)
+        const restart = `restart ${state.attempt} in ${state.delayMillis} ms`
+        if (Exit.isSuccess(state.exit)) return log(`${path} ended; ${restart}`)
+        const { cause } = state.exit
+        // The first of a row has the whole cause; after that one line will do, but for defects: those are bugs.
+        const whole = state.attempt === 1 || Cause.hasDies(cause)
+        return log(`${path} failed (${causeInfo(cause).message}); ${restart}`, whole ? cause : undefined)
       }
       case "Stopping":
         return log(`stopping ${path}`)

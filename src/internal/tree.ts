@@ -39,7 +39,7 @@ const relativeTo = (prefix: string, event: SupervisorEvent): SupervisorEvent => 
 
 export class Tree {
   /** The incarnations that would not end and still run, with their paths: known even when their supervisors are gone. */
-  readonly abandoned = new Map<object, string>()
+  readonly abandoned: Map<object, string> = new Map()
   private readonly readers = new Set<Reader>()
 
   get observed(): boolean {

@@ -33,13 +33,4 @@ export class Window {
     this.oldest = (this.oldest + 1) % this.limit.restarts
     return !exceeded
   }
-
-  /** How many of the recorded moments are still inside the stretch that ends now. */
-  size(now: number): number {
-    let size = 0
-    for (const moment of this.moments) {
-      if (now - moment < this.limit.withinMillis) size++
-    }
-    return size
-  }
 }

@@ -1,0 +1,141 @@
+import { afterAll, afterEach, assert, beforeAll, beforeEach, describe, it } from "@effect/vitest"
+import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process"
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { build, root } from "./fixtures/build.ts"
+
+/** The demo as a process, with its lines as they come. */
+class App {
+  readonly lines: Array<string> = []
+  readonly ended: Promise<number | null>
+  readonly process: ChildProcessWithoutNullStreams
+  private readonly waiting = new Set<() => void>()
+
+  constructor(settings: string) {
+    this.process = spawn(process.execPath, [join(root, "examples", "app", "main.ts")], {
+      env: { ...process.env, PORT: "0", SETTINGS: settings }
+    })
+    let rest = ""
+    this.process.stdout.setEncoding("utf8").on("data", (text: string) => {
+      const lines = (rest + text).split("\n")
+      rest = lines.pop()!
+      this.lines.push(...lines)
+      for (const check of this.waiting) check()
+    })
+    this.process.stderr.setEncoding("utf8").on("data", (text: string) => this.lines.push(`stderr: ${text}`))
+    this.ended = new Promise((resolve) => this.process.on("close", resolve))
+  }
+
+  /** The first line at or after `from` that matches. */
+  line(pattern: RegExp, from: number = 0): Promise<RegExpMatchArray> {
+    return new Promise((resolve, reject) => {
+      const check = () => {
+        const found = this.lines.slice(from).map((line) => line.match(pattern)).find((match) => match !== null)
+        if (found === undefined) return
+        done()
+        resolve(found)
+      }
+      const timer = setTimeout(() => {
+        done()
+        reject(new Error(`no line ${pattern} in\n${this.lines.join("\n")}`))
+      }, 10_000)
+      const done = () => {
+        clearTimeout(timer)
+        this.waiting.delete(check)
+      }
+      this.waiting.add(check)
+      check()
+    })
+  }
+
+  /** What was said about children, in order: "jobs/flaky is stopped". */
+  get said(): ReadonlyArray<string> {
+    return this.lines.flatMap((line) => {
+      const match = line.match(/^\d\d:\d\d:\d\d {2}(\S+) +(is .*)$/)
+      return match === null ? [] : [`${match[1]} ${match[2]}`]
+    })
+  }
+}
+
+describe("npm start", () => {
+  const directory = mkdtempSync(join(tmpdir(), "effect-supervisor-"))
+  const settings = join(directory, "settings.json")
+  const apps: Array<App> = []
+
+  const start = (path: string = settings): App => {
+    const app = new App(path)
+    apps.push(app)
+    return app
+  }
+
+  beforeAll(build, 60_000)
+
+  beforeEach(() => writeFileSync(settings, JSON.stringify({ greeting: "good morning" })))
+
+  afterEach(() => {
+    for (const app of apps.splice(0)) app.process.kill("SIGKILL")
+  })
+
+  afterAll(() => rmSync(directory, { recursive: true }))
+
+  it("runs a tree, reloads on SIGHUP, and on Ctrl-C stops everything in reverse order with exit code 0", async () => {
+    const app = start()
+    const [, url] = await app.line(/the server listens on (http:\S+)/)
+    await app.line(/^app +Running$/)
+    await app.line(/the poller got: good morning, you are number \d+$/)
+    assert.match(await (await fetch(url!)).text(), /^good morning, you are number \d+\n$/)
+
+    await app.line(/jobs\/flaky +failed: out of luck; restart 1 in 0\.5 s$/)
+    await app.line(/jobs\/flaky +is running again \(run 2\)$/)
+
+    writeFileSync(settings, JSON.stringify({ greeting: "good evening" }))
+    app.process.kill("SIGHUP")
+    await app.line(/the server has read its settings again: greeting is "good evening"$/)
+    assert.match(await (await fetch(url!)).text(), /^good evening, you are number \d+\n$/)
+
+    app.process.kill("SIGINT")
+    assert.strictEqual(await app.ended, 0, app.lines.join("\n"))
+    assert.match(app.lines.at(-1)!, /everything has stopped$/)
+
+    const { said } = app
+    const started = said.slice(0, said.indexOf("app is running"))
+    assert.deepEqual(started, [
+      "view is running",
+      "signals is running",
+      "web/server is running",
+      "web/poller is running",
+      "web is running",
+      "jobs/flaky is running",
+      "jobs is running"
+    ])
+    const stopped = said.slice(said.indexOf("app is stopping")).filter((line) => line.endsWith(" is stopped"))
+    assert.deepEqual(stopped, [
+      "jobs/flaky is stopped",
+      "jobs is stopped",
+      "web/poller is stopped",
+      "web/server is stopped",
+      "web is stopped",
+      "signals is stopped"
+    ])
+    assert.isFalse(app.lines.some((line) => line.includes("\x1b") || line.startsWith("stderr")), app.lines.join("\n"))
+    assert.isTrue(app.lines.every((line) => line.length <= 80), app.lines.join("\n"))
+  })
+
+  it("also on a second Ctrl-C runs every finalizer, in order, and ends with exit code 0", async () => {
+    const app = start()
+    await app.line(/the poller got/)
+    app.process.kill("SIGINT")
+    await app.line(/app +is stopping$/)
+    app.process.kill("SIGINT")
+    assert.strictEqual(await app.ended, 0, app.lines.join("\n"))
+    assert.isFalse(app.lines.some((line) => line.includes("abandoned")), app.lines.join("\n"))
+    assert.match(app.lines.at(-1)!, /everything has stopped$/)
+  })
+
+  it("says what is wrong and ends with exit code 1 when it cannot start", async () => {
+    const app = start(join(directory, "missing.json"))
+    assert.strictEqual(await app.ended, 1)
+    assert.isTrue(app.lines.some((line) => line.includes("missing.json")), app.lines.join("\n"))
+  })
+})

@@ -1,0 +1,214 @@
+import { assert, beforeAll, describe, it } from "@effect/vitest"
+import { Effect } from "effect"
+import { spawn } from "node:child_process"
+import { readdirSync, readFileSync } from "node:fs"
+import { join } from "node:path"
+import { build, root } from "./fixtures/build.ts"
+
+/** What each example prints, in this order, among whatever else it prints. */
+const promises: Record<string, ReadonlyArray<string | RegExp>> = {
+  "01-hello.ts": [
+    /^store opened$/,
+    /worker failed \(run 1 broke\); restart 1 in 100 ms/,
+    /worker failed \(run 2 broke\); restart 2 in 200 ms/,
+    /^run 3 worked$/,
+    /^store closed$/
+  ],
+  "02-dynamic-add.ts": [
+    "+ connection-1",
+    "+ connection-2",
+    `refused: DuplicateChild "connection-2"`,
+    "+ connection-3",
+    "refused: MaxChildrenReached (4)",
+    "- connection-1",
+    "- connection-2",
+    "left: acceptor, connection-3; completed: 1",
+    "- connection-3"
+  ],
+  "03-restart-with-backoff.ts": [
+    /ms  run 1$/,
+    /restart 1 in 50 ms/,
+    /ms  run 2$/,
+    /restart 2 in 100 ms/,
+    /ms  run 3$/,
+    /restart 1 in 50 ms/,
+    /ms  run 6$/,
+    /ms  worker gave up after 6 runs$/
+  ],
+  "04-strategies.ts": [
+    "one-for-one   +a +b +c -b +b -c -b -a",
+    "one-for-all   +a +b +c -b -c -a +a +b +c -c -b -a",
+    "rest-for-one  +a +b +c -b -c +b +c -c -b -a"
+  ],
+  "05-nested-managers.ts": [
+    "+ database",
+    "+   web/cache",
+    "+   web/listener",
+    "-   web/listener",
+    "+   web/listener",
+    "-   web/listener",
+    "-   web/cache",
+    "+   web/cache",
+    "+   web/listener",
+    "-   web/listener",
+    "+   web/listener",
+    "-   web/listener",
+    "-   web/cache",
+    "- database",
+    "gave up: web/listener",
+    "caught: PortInUse 80"
+  ],
+  "06-graceful-drain.ts": [
+    "shutdown",
+    "quick: has done job 2",
+    "quick: asked to stop, nothing in flight",
+    "slow: puts job 1 back",
+    "all stopped"
+  ],
+  "07-readiness-and-dependencies.ts": [
+    "+ config",
+    "database is ready after 3 attempts",
+    "+ api",
+    "all are ready",
+    "- api",
+    "- config",
+    "",
+    "+ config",
+    "- config",
+    /^Child "database" was not ready within 500 ms/,
+    ""
+  ],
+  "08-reload.ts": [
+    "handled: poller, web/cache, web/server",
+    "ignored: idle",
+    "failed:  web/certificates (certificate has expired)"
+  ],
+  "09-supervised-layers.ts": [
+    "+ database",
+    "+ reporter",
+    "+ poller",
+    "saved a reading",
+    "- poller",
+    "+ poller",
+    "saved a reading",
+    "- poller",
+    "- reporter",
+    "- database",
+    "failed: Unreachable sensor.local"
+  ],
+  "10-watchdog.ts": [
+    "+ worker",
+    "job 3",
+    "- worker",
+    /^Unresponsive: Child "worker" gave no heartbeat for 200 ms.*then Backoff$/,
+    "+ worker",
+    "job 4",
+    "- worker"
+  ],
+  "11-custom-policy.ts": [
+    "RateLimited: restart in 300 ms",
+    "Unavailable: restart in 10 ms",
+    "BadRequest: GiveUp",
+    "the client gave up in run 3: no such field"
+  ],
+  "12-status-and-events.ts": [
+    "snapshot:",
+    "    worker     Running, run 1",
+    "event: web/worker Running -> Backoff",
+    "status:",
+    "    worker     Backoff, run 1",
+    "stop, stop, start: done, noop, done",
+    "web/worker: 1 restart(s), last exit: Failure"
+  ],
+  "13-unit-testing.ts": [/pass 3$/, /fail 0$/],
+  "14-hello-in-plain-effect.ts": ["store opened", /run 1 broke/, /run 2 broke/, "run 3 worked", "store closed"]
+}
+
+/** Examples of which every line is promised. */
+const complete = new Set(["02", "04", "05", "07", "09", "11"])
+
+const directory = join(root, "examples")
+const names = readdirSync(directory).filter((name) => name.endsWith(".ts")).toSorted()
+const read = (name: string): string => readFileSync(join(directory, name), "utf8")
+const codeOf = (name: string): string => read(name).replace(/^\/\*\*[^]*?\*\/\n/, "")
+
+interface Run {
+  readonly name: string
+  readonly code: number | null
+  readonly lines: ReadonlyArray<string>
+  readonly errors: string
+}
+
+const run = (name: string): Promise<Run> =>
+  new Promise((resolve, reject) => {
+    const child = spawn(process.execPath, [join(directory, name)], { timeout: 15_000, killSignal: "SIGKILL" })
+    let output = ""
+    let errors = ""
+    child.stdout.setEncoding("utf8").on("data", (text: string) => output += text)
+    child.stderr.setEncoding("utf8").on("data", (text: string) => errors += text)
+    child.on("error", reject)
+    child.on("close", (code) => {
+      resolve({ name, code, lines: output.split("\n").slice(0, -1), errors })
+    })
+  })
+
+const matches = (line: string, promise: string | RegExp): boolean =>
+  typeof promise === "string" ? line === promise : promise.test(line)
+
+const assertPromise = (lines: ReadonlyArray<string>, promise: ReadonlyArray<string | RegExp>): void => {
+  let from = 0
+  for (const expected of promise) {
+    const at = lines.findIndex((line, index) => index >= from && matches(line, expected))
+    assert.isTrue(at >= 0, `no line ${expected} after line ${from} of\n${lines.join("\n")}`)
+    from = at + 1
+  }
+}
+
+describe("the examples", () => {
+  const runs = new Map<string, Run>()
+
+  beforeAll(async () => {
+    await build()
+    const twoAtATime = Effect.forEach(names, (name) => Effect.promise(() => run(name)), { concurrency: 2 })
+    for (const ran of await Effect.runPromise(twoAtATime)) runs.set(ran.name, ran)
+  }, 120_000)
+
+  it("are all promised something, and nothing is promised of what is not there", () => {
+    assert.deepEqual(names, Object.keys(promises))
+  })
+
+  for (const name of names) {
+    it(`${name} ends well and prints what its header promises`, () => {
+      const { code, errors, lines } = runs.get(name)!
+      assert.strictEqual(errors, "")
+      assert.strictEqual(code, 0)
+      assertPromise(lines, promises[name]!)
+      if (complete.has(name.slice(0, 2))) assert.strictEqual(lines.length, promises[name]!.length, lines.join("\n"))
+    })
+
+    it(`${name} is one idea in at most 60 lines, and its header says what to observe`, () => {
+      assert.isAtMost(read(name).trimEnd().split("\n").length, 60)
+      assert.match(read(name), /^\/\*\*[^]*?\n \* Observe: [^]*?\*\/\n/)
+    })
+  }
+})
+
+describe("the README", () => {
+  const readme = readFileSync(join(root, "README.md"), "utf8")
+  const snippets = Array.from(readme.matchAll(/```ts\n([^]*?)```/g), (match) => match[1]!)
+
+  it("begins with the first example", () => {
+    assert.strictEqual(snippets[0], codeOf(names[0]!))
+  })
+
+  it("shows no code that is not in an example that runs", () => {
+    for (const snippet of snippets) {
+      assert.isTrue(names.some((name) => codeOf(name).includes(snippet)), `in no example:\n${snippet}`)
+    }
+  })
+
+  it("has between 100 and 200 lines", () => {
+    const lines = readme.trimEnd().split("\n").length
+    assert.isTrue(lines >= 100 && lines <= 200, `${lines} lines`)
+  })
+})
