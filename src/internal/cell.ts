@@ -145,6 +145,13 @@ interface Ended {
   readonly decision: ExitRecord["decision"]
 }
 
+/** Who waits for a change of a child's state. */
+interface Watchers {
+  readonly callbacks: Array<() => void>
+  /** They will be told soon. */
+  notifying: boolean
+}
+
 /** What some children leave behind for their next incarnation. */
 interface Past {
   /** Kept through restarts, so that a back-off goes on where it was. */
@@ -166,8 +173,7 @@ export class Cell {
   private past: Past | undefined = undefined
   /** Its start is over: it was ready once since it was last started from rest, or it is at rest again. */
   settled = false
-  private watchers: Array<() => void> | undefined = undefined
-  private notifying = false
+  private watchers: Watchers | undefined = undefined
 
   constructor(runnable: Runnable.Any, base: Context.Context<never> | undefined) {
     this.runnable = runnable
@@ -264,11 +270,11 @@ export class Cell {
 
   /** Calls back after every change of its state, until the returned function is called. */
   watch(callback: () => void): () => void {
-    const watchers = this.watchers ??= []
-    watchers.push(callback)
+    const { callbacks } = this.watchers ??= { callbacks: [], notifying: false }
+    callbacks.push(callback)
     return () => {
-      const index = watchers.indexOf(callback)
-      if (index >= 0) watchers.splice(index, 1)
+      const index = callbacks.indexOf(callback)
+      if (index >= 0) callbacks.splice(index, 1)
     }
   }
 
@@ -277,12 +283,13 @@ export class Cell {
    * they would find it half done.
    */
   notify(dispatcher: SchedulerDispatcher): void {
-    if (this.watchers === undefined || this.notifying) return
-    this.notifying = true
+    const { watchers } = this
+    if (watchers === undefined || watchers.notifying) return
+    watchers.notifying = true
     dispatcher.scheduleTask(() => {
-      this.notifying = false
-      for (const callback of this.watchers?.slice() ?? []) callback()
-      if (this.watchers?.length === 0) this.watchers = undefined
+      watchers.notifying = false
+      for (const callback of watchers.callbacks.slice()) callback()
+      if (watchers.callbacks.length === 0 && this.watchers === watchers) this.watchers = undefined
     }, 0)
   }
 }

@@ -30,6 +30,9 @@ interface Extras {
   watches: Array<Fiber.Fiber<unknown, unknown>>
 }
 
+/** Before its fiber is known: it has not started, is in its first step, or is in that and to be interrupted after it. */
+type FirstStep = "not yet" | "in it" | "the last"
+
 export class Incarnation implements Control.Control {
   readonly engine: Engine
   readonly cell: Cell
@@ -37,7 +40,7 @@ export class Incarnation implements Control.Control {
   readonly startedAfter: number
   readyAfter = -1
   private readonly scope = Scope.makeUnsafe()
-  private fiber: Fiber.Fiber<unknown, unknown> | undefined = undefined
+  private fiber: Fiber.Fiber<unknown, unknown> | FirstStep = "not yet"
   private more: Extras | undefined = undefined
 
   constructor(engine: Engine, cell: Cell, startedAfter: number) {
@@ -63,19 +66,18 @@ export class Incarnation implements Control.Control {
     const { cell, engine } = this
     // Its start was put off, and it was stopped in the meantime.
     if (cell.run !== this || cell.state._tag !== "Starting") return
-    const effect = cell.runnable.effect as Effect.Effect<unknown, unknown>
     const context = Context.add(this.context, Scope.Scope, this.scope)
+    this.fiber = "in it"
     const fiber = Effect.runForkWith(
       engine.telemetry.tracer === undefined ? context : engine.telemetry.traced(this, context)
-    )(
-      // The fiber registers itself as its first step: whoever stops this child from within that step must find it.
-      Effect.withFiber((self) => {
-        this.fiber = self
-        return effect
-      })
-    )
-    if (cell.settings.ready === "started") engine.started(this)
-    fiber.addObserver((exit) => this.close(exit))
+    )(cell.runnable.effect as Effect.Effect<unknown, unknown>)
+    // Somebody may have stopped it from within its first step, before its fiber was known.
+    const isLast = (this.fiber as FirstStep) === "the last"
+    this.fiber = fiber
+    if (isLast) fiber.interruptUnsafe()
+    else if (cell.settings.ready === "started") engine.started(this)
+    // Bound, which takes less than a closure: there is one for every child.
+    fiber.addObserver(this.close.bind(this))
   }
 
   /** The services of the child, and the line to it. */
@@ -116,9 +118,17 @@ export class Incarnation implements Control.Control {
   /** Ends the fiber, as far as it can be ended. */
   interrupt(): void {
     this.more?.nested?.hurry()
-    if (this.fiber !== undefined) return this.fiber.interruptUnsafe()
-    // Its start was put off and has not happened: now it will not.
-    this.engine.ended(this, Exit.interrupt())
+    switch (this.fiber) {
+      case "not yet":
+        // Its start was put off, and now will not happen.
+        return this.engine.ended(this, Exit.interrupt())
+      case "in it":
+      case "the last":
+        this.fiber = "the last"
+        return
+      default:
+        return this.fiber.interruptUnsafe()
+    }
   }
 
   /** Begins what watches over a child that is ready. */

@@ -76,11 +76,37 @@ const levels: Record<State["_tag"], Level | undefined> = {
   Abandoned: "Error"
 }
 
-/** What there is to know about a state, found with one look. */
-const facts = Object.fromEntries(tags.map((tag, index) => {
+/** The place of a state in `tags`. */
+const indexOf = (tag: State["_tag"]): number => {
+  switch (tag) {
+    case "Pending":
+      return 0
+    case "Starting":
+      return 1
+    case "Running":
+      return 2
+    case "Backoff":
+      return 3
+    case "Stopping":
+      return 4
+    case "Stopped":
+      return 5
+    case "Held":
+      return 6
+    case "Completed":
+      return 7
+    case "GaveUp":
+      return 8
+    case "Abandoned":
+      return 9
+  }
+}
+
+/** How loud each transition is, as a number, by the place of the state. */
+const ordinals = tags.map((tag) => {
   const level = levels[tag]
-  return [tag, { index, level, ordinal: level === undefined ? Number.NEGATIVE_INFINITY : LogLevel.getOrdinal(level) }]
-})) as Record<State["_tag"], { readonly index: number; readonly level: Level; readonly ordinal: number }>
+  return level === undefined ? Number.NEGATIVE_INFINITY : LogLevel.getOrdinal(level)
+})
 
 /** Restarts are logged at the 1st, 2nd, 4th, 8th ... of a row, so that a loop fades out of the log. */
 const isPowerOfTwo = (attempt: number): boolean => (attempt & (attempt - 1)) === 0
@@ -126,14 +152,14 @@ export class Telemetry {
   /** A child is in a new state: counts it and logs it. */
   transition(engine: Engine, cell: Cell, from: State["_tag"] | undefined): void {
     const to = cell.state._tag
-    const { index, level, ordinal } = facts[to]
-    if (from !== undefined) this.deltas[facts[from].index]!--
+    const index = indexOf(to)
+    if (from !== undefined) this.deltas[indexOf(from)]!--
     this.deltas[index]!++
     if (to === "Starting") this.started++
     else if (to === "GaveUp") giveUps.updateUnsafe(1, this.base)
     else if (to === "Abandoned") abandonments.updateUnsafe(1, this.base)
     if (!this.dirty) this.touch()
-    if (ordinal >= this.minimum) this.logTransition(engine, cell, level)
+    if (ordinals[index]! >= this.minimum) this.logTransition(engine, cell, levels[to]!)
   }
 
   private logTransition(engine: Engine, cell: Cell, level: Level): void {
@@ -175,7 +201,7 @@ export class Telemetry {
 
   /** A child has left the map. */
   removed(from: State["_tag"]): void {
-    this.deltas[facts[from].index]!--
+    this.deltas[indexOf(from)]!--
     if (!this.dirty) this.touch()
   }
 

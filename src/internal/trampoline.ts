@@ -25,17 +25,18 @@ export interface Turn {
   wake(): void
 }
 
-/** How many restarts share one turn of the event loop. */
+/** How many restarts fit into one turn of the event loop. */
 const burst = 32
 
 /**
- * What has to happen without delay, but not at once: it waits for its turn of the event loop, which a few share. What
- * comes while they run is run with them, up to the size of a burst; then timers, I/O and everyone else are next.
+ * What has to happen without delay: at once, as long as there were not too many in this turn of the event loop. Those
+ * over wait for the next one, so that timers, I/O and everyone else come in between.
  */
 export class Turns {
   private readonly dispatcher: SchedulerDispatcher
   private waiting: Array<Turn> = []
   private next = 0
+  private left = burst
   private scheduled = false
 
   constructor(dispatcher: SchedulerDispatcher) {
@@ -43,19 +44,31 @@ export class Turns {
   }
 
   add(turn: Turn): void {
-    this.waiting.push(turn)
     if (!this.scheduled) this.schedule()
+    if (this.left === 0) {
+      this.waiting.push(turn)
+      return
+    }
+    this.left--
+    turn.wake()
   }
 
   private schedule(): void {
     this.scheduled = true
-    this.dispatcher.scheduleTask(this.run, 0)
+    this.dispatcher.scheduleTask(this.begin, 0)
   }
 
-  private run = (): void => {
-    for (let count = 0; count < burst && this.next < this.waiting.length; count++) this.waiting[this.next++]!.wake()
-    if (this.next < this.waiting.length) return this.schedule()
+  /** A new turn. */
+  private begin = (): void => {
     this.scheduled = false
+    this.left = burst
+    if (this.next === this.waiting.length) return
+    this.schedule()
+    while (this.left > 0 && this.next < this.waiting.length) {
+      this.left--
+      this.waiting[this.next++]!.wake()
+    }
+    if (this.next < this.waiting.length) return
     this.waiting = []
     this.next = 0
   }
