@@ -17,6 +17,7 @@ import * as Layer from "effect/Layer"
 import * as Predicate from "effect/Predicate"
 import type * as Scope from "effect/Scope"
 import * as Control from "./Control.ts"
+import { supervisorKey } from "./internal/serviceKeys.ts"
 import * as validate from "./internal/validate.ts"
 import type { ProcessManager } from "./ProcessManager.ts"
 import * as RestartPolicy from "./RestartPolicy.ts"
@@ -396,8 +397,8 @@ export interface Registry {
   readonly unregister: (name: string) => Effect.Effect<void>
 }
 
-/** The service key of `Supervisor`, which stands a floor above: keys are equal when their names are. */
-const Registered = Context.Service<Supervisor, Registry>("effect-supervisor/Supervisor")
+/** `Supervisor`, which stands a floor above. */
+const Registered = Context.Service<Supervisor, Registry>(supervisorKey)
 
 const clone = <Self extends Any>(self: Self, options: Options<never, unknown>): Self =>
   Object.assign(Object.create(Object.getPrototypeOf(self)), self, {

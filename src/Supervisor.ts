@@ -15,6 +15,7 @@ import { type ManagerOptions, managerSettings } from "./internal/managerSettings
 import * as operations from "./internal/operations.ts"
 import { reconcile } from "./internal/reconcile.ts"
 import * as reload from "./internal/reload.ts"
+import { supervisorKey } from "./internal/serviceKeys.ts"
 import * as validate from "./internal/validate.ts"
 import type * as Runnable from "./Runnable.ts"
 import type { ChildSnapshot, Snapshot } from "./Snapshot.ts"
@@ -133,6 +134,7 @@ export interface Handle<in out E = never> {
   readonly await: Effect.Effect<void, E>
 }
 
+/** Everything is a getter, so that a supervisor does not pay for what nobody asks of it. */
 class HandleImpl implements Handle<unknown>, Runnable.Registry {
   private readonly engine: Engine
   constructor(engine: Engine) {
@@ -141,23 +143,48 @@ class HandleImpl implements Handle<unknown>, Runnable.Registry {
   get name() {
     return this.engine.name
   }
-  add = <R>(runnable: Runnable.Runnable<unknown, R>) => operations.add(this.engine, runnable)
-  register = <E, R>(runnable: Runnable.Runnable<E, R>) => operations.register(this.engine, runnable)
-  unregister = (name: string) => operations.unregister(this.engine, name)
-  remove = (name: string) => operations.operate(this.engine, "remove", name)
-  start = (name: string) => operations.operate(this.engine, "start", name)
-  stop = (name: string) => operations.operate(this.engine, "stop", name)
-  restart = (name: string) => operations.operate(this.engine, "restart", name)
-  hold = (name: string) => operations.operate(this.engine, "hold", name)
-  release = (name: string) => operations.operate(this.engine, "release", name)
+  get add() {
+    return <R>(runnable: Runnable.Runnable<unknown, R>) => operations.add(this.engine, runnable)
+  }
+  get register() {
+    return <E, R>(runnable: Runnable.Runnable<E, R>) => operations.register(this.engine, runnable)
+  }
+  get unregister() {
+    return (name: string) => operations.unregister(this.engine, name)
+  }
+  get remove() {
+    return (name: string) => operations.operate(this.engine, "remove", name)
+  }
+  get start() {
+    return (name: string) => operations.operate(this.engine, "start", name)
+  }
+  get stop() {
+    return (name: string) => operations.operate(this.engine, "stop", name)
+  }
+  get restart() {
+    return (name: string) => operations.operate(this.engine, "restart", name)
+  }
+  get hold() {
+    return (name: string) => operations.operate(this.engine, "hold", name)
+  }
+  get release() {
+    return (name: string) => operations.operate(this.engine, "release", name)
+  }
   get reload() {
     return reload.reload(this.engine)
   }
-  reloadChild = (name: string) => reload.reloadChild(this.engine, name)
-  send = (name: string, message: unknown) => operations.send(this.engine, name, message)
-  reconcile = (children: ReadonlyArray<Runnable.Any>) => reconcile(this.engine, children)
-  addFinalizer = (finalizer: Effect.Effect<unknown>) =>
-    Effect.suspend(() => Scope.addFinalizer(this.engine.scope, finalizer))
+  get reloadChild() {
+    return (name: string) => reload.reloadChild(this.engine, name)
+  }
+  get send() {
+    return (name: string, message: unknown) => operations.send(this.engine, name, message)
+  }
+  get reconcile() {
+    return (children: ReadonlyArray<Runnable.Any>) => reconcile(this.engine, children)
+  }
+  get addFinalizer() {
+    return (finalizer: Effect.Effect<unknown>) => Effect.suspend(() => Scope.addFinalizer(this.engine.scope, finalizer))
+  }
   get shutdown() {
     return operations.shutdown(this.engine, () => this.engine.shutdown())
   }
@@ -167,7 +194,9 @@ class HandleImpl implements Handle<unknown>, Runnable.Registry {
   get status() {
     return operations.status(this.engine)
   }
-  child = (path: string) => operations.child(this.engine, path)
+  get child() {
+    return (path: string) => operations.child(this.engine, path)
+  }
   get events() {
     return operations.events(this.engine)
   }
@@ -208,8 +237,7 @@ export const makeEngine = (options: {
   const engine = new Engine({
     ...options,
     parent,
-    services: (engine) =>
-      Context.make(Supervisor, handle = new HandleImpl(engine) as Handle<unknown> as HandleImpl & Handle<never>)
+    handle: (engine) => handle = new HandleImpl(engine)
   })
   return { engine, handle }
 }
@@ -227,10 +255,10 @@ const fromOptions = (options: Options | undefined, context: Context.Context<neve
   })
 }
 
-const SupervisorBase: Context.ServiceClass<Supervisor, "effect-supervisor/Supervisor", Handle<never>> = Context.Service<
+const SupervisorBase: Context.ServiceClass<Supervisor, typeof supervisorKey, Handle<never>> = Context.Service<
   Supervisor,
   Handle<never>
->()("effect-supervisor/Supervisor")
+>()(supervisorKey)
 
 /**
  * The supervisor that a child runs under, as a service. Its type does not know the errors of its siblings, so it takes

@@ -733,7 +733,7 @@ describe("E5 the stop of one child", () => {
           const gate = Deferred.makeUnsafe<void, string>()
           const handle = yield* ProcessManager.start(ProcessManager.make("app", [
             child("idle"),
-            child("x", Deferred.await(gate), { restart: Schedule.recurs(3) })
+            child("x", Deferred.await(gate), { restart: Schedule.spaced("1 second") })
           ]))
           const events = yield* recordEvents(handle)
           const end = Deferred.fail(gate, "boom")

@@ -7,7 +7,6 @@ import type * as Cause from "effect/Cause"
 import type * as Context from "effect/Context"
 import type * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
-import type { SchedulerDispatcher } from "effect/Scheduler"
 import type * as Tracer from "effect/Tracer"
 import type * as Runnable from "../Runnable.ts"
 import type { ExitRecord } from "../Snapshot.ts"
@@ -282,15 +281,15 @@ export class Cell {
    * Tells those who wait that something has changed, after everything that changes with it has: in the middle of a step
    * they would find it half done.
    */
-  notify(dispatcher: SchedulerDispatcher): void {
+  notify(): void {
     const { watchers } = this
     if (watchers === undefined || watchers.notifying) return
     watchers.notifying = true
-    dispatcher.scheduleTask(() => {
+    queueMicrotask(() => {
       watchers.notifying = false
       for (const callback of watchers.callbacks.slice()) callback()
       if (watchers.callbacks.length === 0 && this.watchers === watchers) this.watchers = undefined
-    }, 0)
+    })
   }
 }
 

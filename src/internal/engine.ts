@@ -31,6 +31,7 @@ import type { ManagerSettings } from "./managerSettings.ts"
 import * as restarting from "./restarting.ts"
 import { snapshotChild } from "./snapshot.ts"
 import * as starting from "./starting.ts"
+import { supervisorKey } from "./serviceKeys.ts"
 import * as stopping from "./stopping.ts"
 import { Telemetry } from "./telemetry.ts"
 import { bounce, Turns } from "./trampoline.ts"
@@ -115,8 +116,8 @@ export class Engine {
     readonly parent: Incarnation | undefined
     readonly isFollowed: boolean
     readonly context: Context.Context<never>
-    /** The services that children get beside those of `context`: their supervisor. */
-    readonly services: (engine: Engine) => Context.Context<never>
+    /** What children find as their `Supervisor`. */
+    readonly handle: (engine: Engine) => unknown
   }) {
     const { parent } = options
     this.name = options.name
@@ -127,7 +128,7 @@ export class Engine {
     this.tree = parent === undefined ? new Tree() : parent.engine.tree
     this.isFollowed = options.isFollowed
     this.budgetMillis = parent === undefined ? options.budgetMillis : this.budgetUnder(parent)
-    this.base = Context.makeUnsafe(new Map([...options.context.mapUnsafe, ...options.services(this).mapUnsafe]))
+    this.base = Context.makeUnsafe(new Map(options.context.mapUnsafe).set(supervisorKey, options.handle(this)))
     this.fork = Effect.runForkWith(this.base)
     this.clock = Context.get(this.base, Clock.Clock)
     this.epoch = this.now
@@ -203,7 +204,7 @@ export class Engine {
     } else if (next._tag === "Pending" || (next._tag === "Starting" && from !== "Backoff")) {
       cell.settled = false
     }
-    cell.notify(this.dispatcher)
+    cell.notify()
   }
 
   private count(cell: Cell, tag: State["_tag"], delta: number): void {
@@ -228,7 +229,7 @@ export class Engine {
   }
 
   private supervisorTransition(to: SupervisorState, cause?: Cause.Cause<unknown>): void {
-    this.telemetry.log("Debug", `supervisor ${this.name} is ${to}`, { supervisor: this.name, path: this.path }, cause)
+    this.telemetry.supervisor(this, to, cause)
     if (!this.tree.observed) return
     this.publish({
       _tag: "SupervisorTransition",
@@ -308,7 +309,7 @@ export class Engine {
     if (this.borrowed?.from !== context) {
       const map = new Map([...this.base.mapUnsafe, ...context.mapUnsafe])
       // It outlives the call that added it, so it is this supervisor's child, and not below the caller's span.
-      for (const key of [Tracer.ParentSpan.key, "effect-supervisor/Supervisor"]) {
+      for (const key of [Tracer.ParentSpan.key, supervisorKey]) {
         if (this.base.mapUnsafe.has(key)) map.set(key, this.base.mapUnsafe.get(key))
         else map.delete(key)
       }
@@ -451,15 +452,13 @@ export class Engine {
         this.phase = { _tag: "Closing", exit, limits: limits ?? this.limits(this.now), failures: Cause.empty }
         this.supervisorTransition("Stopping", Exit.isFailure(exit) ? exit.cause : undefined)
         phase.sequence?.interruptUnsafe()
-        this.fork(Effect.onExit(
-          Effect.andThen(stopping.bringDown(this), Scope.close(this.scope, exit)),
-          () => Effect.sync(() => this.end())
-        ))
+        this.fork(stopping.bringDown(this, exit))
         return
     }
   }
 
-  private end(): void {
+  /** All children are down, and what had to outlive them is closed. */
+  end(): void {
     if (this.phase._tag !== "Closing") return
     const { exit, failures } = this.phase
     // What failed during the stop is never first, and never makes a failure of a good end.
@@ -474,6 +473,14 @@ export class Engine {
     this.tree.end(this.prefix)
     for (const callback of this.onReady.splice(0)) callback()
     for (const callback of this.onClosed.splice(0)) bounce(this.dispatcher, callback, final)
+  }
+
+  /** What had to outlive the children failed to close. */
+  noteFinalizers(exit: Exit.Exit<void, unknown>): void {
+    if (Exit.isSuccess(exit)) return
+    const about = { supervisor: this.name, path: this.path }
+    this.telemetry.log("Warn", `a finalizer of supervisor ${this.name} failed`, about, exit.cause)
+    this.noteFailures(exit.cause)
   }
 
   /** Keeps what failed while children are being stopped, for the cause with which this supervisor fails. */

@@ -217,7 +217,7 @@ export const addWith = (
   }
   const cell = engine.insert(runnable, engine.borrow(context))
   engine.launch(cell)
-  return engine.settled(cell)
+  return cell.settled ? Effect.void : engine.settled(cell)
 }
 
 export const send = (

@@ -6,6 +6,7 @@
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as Scope from "effect/Scope"
 import { causeInfo } from "../State.ts"
 import { Unhealthy, Unresponsive } from "../SupervisorError.ts"
 import { type Cell, held, pending, stopped, type Stopping, type Wish } from "./cell.ts"
@@ -16,22 +17,26 @@ import { bounce } from "./trampoline.ts"
 /** How many children are stopped in a row before others get a turn. */
 const batch = 1024
 
-/** Stops every child in reverse order: each after the one before, or all at once. */
-export const bringDown: (engine: Engine) => Effect.Effect<void> = Effect.fnUntraced(function*(engine: Engine) {
-  const cells = Array.from(engine.cells.values())
-  const together: Array<Effect.Effect<void>> = []
-  for (let index = cells.length - 1; index >= 0; index--) {
-    const wait = engine.stop(cells[index]!, "stop")
-    if (wait === undefined) {
-      if (index % batch === 0) yield* Effect.yieldNow
-    } else if (engine.settings.shutdownOrder === "parallel") {
-      together.push(wait)
-    } else {
-      yield* wait
+/** Stops every child in reverse order, each after the one before or all at once; then closes what outlives them. */
+export const bringDown: (engine: Engine, exit: Exit.Exit<void, unknown>) => Effect.Effect<void> = Effect.fnUntraced(
+  function*(engine: Engine, exit: Exit.Exit<void, unknown>) {
+    const cells = Array.from(engine.cells.values())
+    const together: Array<Effect.Effect<void>> = []
+    for (let index = cells.length - 1; index >= 0; index--) {
+      const wait = engine.stop(cells[index]!, "stop")
+      if (wait === undefined) {
+        if (index % batch === batch - 1) yield* Effect.yieldNow
+      } else if (engine.settings.shutdownOrder === "parallel") {
+        together.push(wait)
+      } else {
+        yield* wait
+      }
     }
+    for (const wait of together) yield* wait
+    if (engine.scope.state._tag !== "Empty") engine.noteFinalizers(yield* Effect.exit(Scope.close(engine.scope, exit)))
+    engine.end()
   }
-  for (const wait of together) yield* wait
-})
+)
 
 /** Stops one child. What it is afterwards, the latest wish decides. `undefined` when it is done already. */
 export const stop = (engine: Engine, cell: Cell, wish: Wish): Effect.Effect<void> | undefined => {
@@ -110,12 +115,11 @@ const stopRun = (
 const askAndWait = Effect.fnUntraced(function*(engine: Engine, cell: Cell, state: Stopping, graceEnd: number) {
   const { run } = state
   const limits = { grace: graceEnd, hard: graceEnd + patience(engine, cell, graceEnd) }
-  const hurried = Effect.callback<void>((resume) => {
-    state.hurry = () => resume(Effect.void)
-  })
-  const gone = engine.until(cell, () => cell.state !== state) ?? Effect.void
   bounce(engine.dispatcher, () => run.ask(limits), undefined)
-  yield* Effect.timeoutOption(Effect.raceFirst(gone, hurried), graceEnd - engine.now)
+  yield* leaves(engine, cell, state, graceEnd - engine.now, (end) => {
+    state.hurry = end
+  })
+  // A hurry cuts graces only: a child that cleans up has its time.
   state.hurry = notWaiting
   if (cell.state !== state) return
   bounce(engine.dispatcher, interrupt, run)
@@ -123,10 +127,30 @@ const askAndWait = Effect.fnUntraced(function*(engine: Engine, cell: Cell, state
 })
 
 const waitOrAbandon = Effect.fnUntraced(function*(engine: Engine, cell: Cell, state: Stopping) {
-  const gone = engine.until(cell, () => cell.state !== state)
-  if (gone !== undefined) yield* Effect.timeoutOption(gone, patience(engine, cell, engine.now))
+  yield* leaves(engine, cell, state, patience(engine, cell, engine.now))
   if (cell.state === state) abandon(engine, cell, state)
 })
+
+/** Waits until a child has left its state, but not for longer than so long. */
+const leaves = (
+  engine: Engine,
+  cell: Cell,
+  state: Stopping,
+  millis: number,
+  onHurry: (end: () => void) => void = notWaiting
+): Effect.Effect<void> =>
+  Effect.callback((resume) => {
+    if (cell.state !== state) return resume(Effect.void)
+    const timer = millis === Number.POSITIVE_INFINITY ? undefined : engine.fork(Effect.sleep(millis))
+    const end = () => {
+      unwatch()
+      timer?.interruptUnsafe()
+      resume(Effect.void)
+    }
+    const unwatch = cell.watch(() => cell.state === state ? undefined : end())
+    timer?.addObserver((slept) => Exit.isSuccess(slept) ? end() : undefined)
+    onHurry(end)
+  })
 
 /** How long an interrupted child is waited for. A tenth of what is left stays for its supervisor to tell about it. */
 const patience = (engine: Engine, cell: Cell, from: number): number => {

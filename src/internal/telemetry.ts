@@ -108,6 +108,8 @@ const ordinals = tags.map((tag) => {
   return level === undefined ? Number.NEGATIVE_INFINITY : LogLevel.getOrdinal(level)
 })
 
+const debug = LogLevel.getOrdinal("Debug")
+
 /** Restarts are logged at the 1st, 2nd, 4th, 8th ... of a row, so that a loop fades out of the log. */
 const isPowerOfTwo = (attempt: number): boolean => (attempt & (attempt - 1)) === 0
 
@@ -147,6 +149,11 @@ export class Telemetry {
     const line = Effect.logWithLevel(level)(...(cause === undefined ? [message] : [message, cause]))
     // In a fiber of its own: a logger that throws ends that, and nothing else.
     Effect.runForkWith(this.base)(Effect.annotateLogs(line, annotations))
+  }
+
+  /** The supervisor itself is in a new state. Its children say why, so this is for those who look closely. */
+  supervisor({ name, path }: Engine, to: string, cause: Cause.Cause<unknown> | undefined): void {
+    if (debug >= this.minimum) this.log("Debug", `supervisor ${name} is ${to}`, { supervisor: name, path }, cause)
   }
 
   /** A child is in a new state: counts it and logs it. */
