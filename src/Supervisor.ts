@@ -134,7 +134,13 @@ export interface Handle<in out E = never> {
   readonly await: Effect.Effect<void, E>
 }
 
-/** Everything is a getter, so that a supervisor does not pay for what nobody asks of it. */
+/** Replaces a getter by what it has made. */
+const keep = <A>(self: object, key: keyof Handle | keyof Runnable.Registry, value: A): A => {
+  Object.defineProperty(self, key, { value })
+  return value
+}
+
+/** Everything is made when it is first used: a supervisor does not pay for what nobody asks of it. */
 class HandleImpl implements Handle<unknown>, Runnable.Registry {
   private readonly engine: Engine
   constructor(engine: Engine) {
@@ -144,46 +150,54 @@ class HandleImpl implements Handle<unknown>, Runnable.Registry {
     return this.engine.name
   }
   get add() {
-    return <R>(runnable: Runnable.Runnable<unknown, R>) => operations.add(this.engine, runnable)
+    return keep(this, "add", <R>(runnable: Runnable.Runnable<unknown, R>) => operations.add(this.engine, runnable))
   }
   get register() {
-    return <E, R>(runnable: Runnable.Runnable<E, R>) => operations.register(this.engine, runnable)
+    return keep(
+      this,
+      "register",
+      <E, R>(runnable: Runnable.Runnable<E, R>) => operations.register(this.engine, runnable)
+    )
   }
   get unregister() {
-    return (name: string) => operations.unregister(this.engine, name)
+    return keep(this, "unregister", (name: string) => operations.unregister(this.engine, name))
   }
   get remove() {
-    return (name: string) => operations.operate(this.engine, "remove", name)
+    return keep(this, "remove", (name: string) => operations.operate(this.engine, "remove", name))
   }
   get start() {
-    return (name: string) => operations.operate(this.engine, "start", name)
+    return keep(this, "start", (name: string) => operations.operate(this.engine, "start", name))
   }
   get stop() {
-    return (name: string) => operations.operate(this.engine, "stop", name)
+    return keep(this, "stop", (name: string) => operations.operate(this.engine, "stop", name))
   }
   get restart() {
-    return (name: string) => operations.operate(this.engine, "restart", name)
+    return keep(this, "restart", (name: string) => operations.operate(this.engine, "restart", name))
   }
   get hold() {
-    return (name: string) => operations.operate(this.engine, "hold", name)
+    return keep(this, "hold", (name: string) => operations.operate(this.engine, "hold", name))
   }
   get release() {
-    return (name: string) => operations.operate(this.engine, "release", name)
+    return keep(this, "release", (name: string) => operations.operate(this.engine, "release", name))
   }
   get reload() {
     return reload.reload(this.engine)
   }
   get reloadChild() {
-    return (name: string) => reload.reloadChild(this.engine, name)
+    return keep(this, "reloadChild", (name: string) => reload.reloadChild(this.engine, name))
   }
   get send() {
-    return (name: string, message: unknown) => operations.send(this.engine, name, message)
+    return keep(this, "send", (name: string, message: unknown) => operations.send(this.engine, name, message))
   }
   get reconcile() {
-    return (children: ReadonlyArray<Runnable.Any>) => reconcile(this.engine, children)
+    return keep(this, "reconcile", (children: ReadonlyArray<Runnable.Any>) => reconcile(this.engine, children))
   }
   get addFinalizer() {
-    return (finalizer: Effect.Effect<unknown>) => Effect.suspend(() => Scope.addFinalizer(this.engine.scope, finalizer))
+    return keep(
+      this,
+      "addFinalizer",
+      (finalizer: Effect.Effect<unknown>) => Effect.suspend(() => Scope.addFinalizer(this.engine.scope, finalizer))
+    )
   }
   get shutdown() {
     return operations.shutdown(this.engine, () => this.engine.shutdown())
@@ -195,7 +209,7 @@ class HandleImpl implements Handle<unknown>, Runnable.Registry {
     return operations.status(this.engine)
   }
   get child() {
-    return (path: string) => operations.child(this.engine, path)
+    return keep(this, "child", (path: string) => operations.child(this.engine, path))
   }
   get events() {
     return operations.events(this.engine)

@@ -159,7 +159,7 @@ interface Past {
   startTimer: Fiber.Fiber<unknown, unknown> | undefined
   /** The span of the incarnation before, for the next one's link. */
   span: Tracer.AnySpan | undefined
-  readonly history: Array<Ended>
+  history: ReadonlyArray<Ended>
 }
 
 export class Cell {
@@ -212,7 +212,7 @@ export class Cell {
 
   /** What this incarnation leaves, made on first use. */
   get leaves(): Past {
-    return this.past ??= { driver: undefined, startTimer: undefined, span: undefined, history: [] }
+    return this.past ??= { driver: undefined, startTimer: undefined, span: undefined, history: nothing }
   }
 
   /** Its state as plain data. */
@@ -252,15 +252,15 @@ export class Cell {
     decision: ExitRecord["decision"]
   ): void {
     const { epoch } = run.engine
-    const { history } = this.leaves
-    if (history.length >= historySize) history.shift()
-    history.push({
+    const { leaves } = this
+    const ended: Ended = {
       incarnation: this.incarnation,
       startedAt: epoch + run.startedAfter,
       endedAt: epoch + endedAfter,
       exit,
       decision
-    })
+    }
+    leaves.history = leaves.history.length === 0 ? [ended] : [...leaves.history.slice(1 - historySize), ended]
   }
 
   get records(): ReadonlyArray<ExitRecord> {
@@ -294,3 +294,4 @@ export class Cell {
 }
 
 const none: ReadonlyArray<ExitRecord> = []
+const nothing: ReadonlyArray<Ended> = []

@@ -74,7 +74,10 @@ const record = (
   now: number,
   decision: ExitRecord["decision"]
 ): void => {
-  run.cell.remember(run, exit, now - engine.epoch, decision)
+  const { state } = run.cell
+  // What is about to leave has nobody to remember it for.
+  const isLeaving = state._tag === "Stopping" && state.wish === "remove"
+  if (!isLeaving) run.cell.remember(run, exit, now - engine.epoch, decision)
   engine.telemetry.untraced(run, exit, decision)
 }
 
