@@ -9,11 +9,11 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Predicate from "effect/Predicate"
 import type { Scope } from "effect/Scope"
-import { type ManagerOptions, type ManagerSettings, managerSettings } from "./internal/managerSettings.ts"
+import { type ManagerOptions, type ManagerSettings, managerSettings } from "./ManagerOptions.ts"
 import * as operations from "./internal/operations.ts"
 import * as Runnable from "./Runnable.ts"
 import { type Handle, makeEngine, type Supervisor } from "./Supervisor.ts"
-import { DuplicateChild, MaxChildrenReached } from "./SupervisorError.ts"
+import { DuplicateChild, InvalidOption, MaxChildrenReached } from "./SupervisorError.ts"
 
 const TypeId = "~effect-supervisor/ProcessManager"
 
@@ -79,6 +79,11 @@ const describe = <E, R>(
   base: Runnable.Settings,
   options?: Runnable.Options<E, unknown>
 ): ProcessManager<E, R> => {
+  for (const child of children) {
+    if (Runnable.isRunnable(child)) continue
+    const expected = "a list of Runnables: make one of an Effect with Runnable.make(name, effect)"
+    throw new InvalidOption({ subject: `ProcessManager "${name}"`, option: "children", value: child, expected })
+  }
   const { maxChildren } = settings
   if (children.length > maxChildren) {
     throw new MaxChildrenReached({ name: children[maxChildren]!.name, supervisor: name, maxChildren })
@@ -188,7 +193,8 @@ export const start = <E, R>(self: ProcessManager<E, R>): Effect.Effect<Handle<E>
         }),
         ({ engine }) => operations.shutdown(engine, () => engine.shutdown())
       )
-      yield* engine.readied
+      // Who does not wait for it does not get a handle, so nobody else would stop it before the scope does.
+      yield* Effect.onInterrupt(engine.readied, () => operations.shutdown(engine, () => engine.shutdown()))
       if (engine.phase._tag === "Closed" && Exit.isFailure(engine.phase.exit)) {
         return yield* engine.phase.exit as Exit.Failure<never, E>
       }

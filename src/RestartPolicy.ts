@@ -88,7 +88,7 @@ const restarting = <E>(
   schedule: RestartSchedule<E>,
   options: Options<E> | undefined
 ): Restarting<E> => ({
-  schedule,
+  schedule: validate.schedule(subject, "schedule", schedule),
   resetAfterMillis: options?.resetAfter === undefined
     ? undefined
     : validate.millis(subject, "resetAfter", options.resetAfter),

@@ -75,7 +75,7 @@ export type Services<T> = T extends Runnable<infer _E, infer R> ? R : never
  *
  * **Details**
  *
- * The check fails when its effect fails, dies or takes longer than `timeout`. After `failures` in a row the incarnation
+ * What a check acquires is released when it has answered. The check fails when its effect fails, dies or takes longer than `timeout`. After `failures` in a row the incarnation
  * ends with `Unhealthy`, and the restart policy decides. A check that succeeds counts from zero again.
  *
  * @see https://kubernetes.io/docs/concepts/workloads/pods/probes/
@@ -105,7 +105,10 @@ export interface Options<in E = never, out R = never> {
   readonly restart?: RestartPolicy.RestartPolicy<E> | RestartPolicy.RestartSchedule<E> | undefined
   /** How long it may take to stop by itself once it was asked, if it listens. Default: "5 seconds"; managers "infinity". */
   readonly grace?: Duration.Input | "infinity" | undefined
-  /** How long after its interruption it is waited for before it is abandoned. Default: "5 seconds". */
+  /**
+   * How long its end may take, once it was interrupted or has ended by itself: its finalizers. Then it is abandoned, and
+   * if it had failed, it gives up. Default: "5 seconds".
+   */
   readonly abandonAfter?: Duration.Input | undefined
   /** When it counts as ready: when it has started, or when it calls `Control.ready`. Default: "started". */
   readonly ready?: "started" | "signal" | undefined
@@ -187,7 +190,7 @@ export const defaults: Settings = {
 }
 
 const healthSettings = (subject: string, health: HealthCheck<unknown>): HealthSettings => ({
-  check: health.check,
+  check: validate.effect(subject, "health.check", validate.record(subject, "health", health).check),
   initialDelayMillis: validate.millis(subject, "health.initialDelay", health.initialDelay ?? 0),
   intervalMillis: validate.positiveMillis(subject, "health.interval", health.interval ?? "10 seconds"),
   timeoutMillis: validate.positiveMillis(subject, "health.timeout", health.timeout ?? "1 second"),
@@ -220,7 +223,9 @@ const settle = <E>(subject: string, base: Settings, options: Options<E, unknown>
     watchdogMillis: options.watchdog === undefined
       ? base.watchdogMillis
       : validate.positiveMillis(subject, "watchdog", options.watchdog),
-    onReload: options.onReload ?? base.onReload,
+    onReload: options.onReload === undefined
+      ? base.onReload
+      : validate.effect(subject, "onReload", options.onReload),
     reloadTimeoutMillis: options.reloadTimeout === undefined
       ? base.reloadTimeoutMillis
       : validate.positiveMillis(subject, "reloadTimeout", options.reloadTimeout),
@@ -310,7 +315,7 @@ export const make = <E = never, R = never, R2 = never>(
   makeProto<E, Exclude<R | NoInfer<R2>, Scope.Scope>>(
     Proto,
     name,
-    effect,
+    validate.effect(`Runnable "${name}"`, "effect", effect),
     defaults,
     options as Options<E, unknown> | undefined
   )
@@ -341,7 +346,7 @@ export const fromLayer = <ROut, E = never, R = never, R2 = never>(
       yield* Control.ready
       return yield* Effect.never
     }),
-    { ready: "signal", ...options }
+    { ...options, ready: options?.ready ?? "signal" }
   )
 
 /**
@@ -378,11 +383,9 @@ export const idle = (name: string = "idle"): Runnable => make(name, Effect.never
 export const layer = <E, R>(self: Runnable<E, R>): Layer.Layer<never, E, R | Supervisor> =>
   Layer.effectDiscard(Effect.gen(function*() {
     const registry = yield* Registered
-    const add = registry.register(self).pipe(
+    yield* registry.register(self).pipe(
       Effect.catchTag(["DuplicateChild", "MaxChildrenReached", "SupervisorClosed"], Effect.die)
     )
-    const remove = registry.unregister(self.name)
-    yield* Effect.acquireRelease(Effect.onInterrupt(add, () => remove), () => remove, { interruptible: true })
   }))
 
 /**
@@ -393,8 +396,7 @@ export const layer = <E, R>(self: Runnable<E, R>): Layer.Layer<never, E, R | Sup
 export interface Registry {
   readonly register: <E, R>(
     runnable: Runnable<E, R>
-  ) => Effect.Effect<void, E | DuplicateChild | MaxChildrenReached | SupervisorClosed, R>
-  readonly unregister: (name: string) => Effect.Effect<void>
+  ) => Effect.Effect<void, E | DuplicateChild | MaxChildrenReached | SupervisorClosed, R | Scope.Scope>
 }
 
 /** `Supervisor`, which stands a floor above. */
@@ -436,31 +438,76 @@ type Setter<A> = {
 const setter = <A>(key: keyof Options): Setter<A> =>
   dual(2, <Self extends Any>(self: Self, value: A): Self => clone(self, { [key]: value }))
 
-/** Sets how long it may take to stop by itself. @category options @since 0.1.0 */
+/**
+ * Sets how long it may take to stop by itself.
+ *
+ * @category options
+ * @since 0.1.0
+ */
 export const grace: Setter<Duration.Input | "infinity"> = setter("grace")
 
-/** Sets how long after its interruption it is waited for. @category options @since 0.1.0 */
+/**
+ * Sets how long after its interruption it is waited for.
+ *
+ * @category options
+ * @since 0.1.0
+ */
 export const abandonAfter: Setter<Duration.Input> = setter("abandonAfter")
 
-/** Sets when it counts as ready. @category options @since 0.1.0 */
+/**
+ * Sets when it counts as ready.
+ *
+ * @category options
+ * @since 0.1.0
+ */
 export const ready: Setter<"started" | "signal"> = setter("ready")
 
-/** Sets how long it may take to become ready. @category options @since 0.1.0 */
+/**
+ * Sets how long it may take to become ready.
+ *
+ * @category options
+ * @since 0.1.0
+ */
 export const startTimeout: Setter<Duration.Input> = setter("startTimeout")
 
-/** Sets whether its good end can end the manager. @category options @since 0.1.0 */
+/**
+ * Sets whether its good end can end the manager.
+ *
+ * @category options
+ * @since 0.1.0
+ */
 export const significant: Setter<boolean> = setter("significant")
 
-/** Sets the longest time between two heartbeats. @category options @since 0.1.0 */
+/**
+ * Sets the longest time between two heartbeats.
+ *
+ * @category options
+ * @since 0.1.0
+ */
 export const watchdog: Setter<Duration.Input> = setter("watchdog")
 
-/** Sets how long its reload handlers may take. @category options @since 0.1.0 */
+/**
+ * Sets how long its reload handlers may take.
+ *
+ * @category options
+ * @since 0.1.0
+ */
 export const reloadTimeout: Setter<Duration.Input> = setter("reloadTimeout")
 
-/** Sets whether a new incarnation may start beside one that would not end. @category options @since 0.1.0 */
+/**
+ * Sets whether a new incarnation may start beside one that would not end.
+ *
+ * @category options
+ * @since 0.1.0
+ */
 export const overlap: Setter<boolean> = setter("overlap")
 
-/** Sets the version that `Handle.reconcile` compares. @category options @since 0.1.0 */
+/**
+ * Sets the version that `Handle.reconcile` compares.
+ *
+ * @category options
+ * @since 0.1.0
+ */
 export const version: Setter<unknown> = setter("version")
 
 /**
@@ -469,11 +516,17 @@ export const version: Setter<unknown> = setter("version")
  * @category type-level
  * @since 0.1.0
  */
-export type WithServices<Self, R2> = Self extends ProcessManager<infer E, infer R> ? ProcessManager<E, R | R2>
-  : Self extends Runnable<infer E, infer R> ? Runnable<E, R | R2>
+export type WithServices<Self, R2> = Self extends ProcessManager<infer E, infer R>
+  ? ProcessManager<E, R | Exclude<R2, Scope.Scope>>
+  : Self extends Runnable<infer E, infer R> ? Runnable<E, R | Exclude<R2, Scope.Scope>>
   : never
 
-/** Sets the liveness check. @category options @since 0.1.0 */
+/**
+ * Sets the liveness check.
+ *
+ * @category options
+ * @since 0.1.0
+ */
 export const health: {
   <R2>(check: HealthCheck<R2>): <Self extends Any>(self: Self) => WithServices<Self, R2>
   <Self extends Any, R2>(self: Self, check: HealthCheck<R2>): WithServices<Self, R2>
@@ -483,7 +536,12 @@ export const health: {
     clone(self, { health: check }) as unknown as WithServices<Self, R2>
 )
 
-/** Sets what a reload does here. @category options @since 0.1.0 */
+/**
+ * Sets what a reload does here.
+ *
+ * @category options
+ * @since 0.1.0
+ */
 export const onReload: {
   <R2>(effect: Effect.Effect<unknown, unknown, R2>): <Self extends Any>(self: Self) => WithServices<Self, R2>
   <Self extends Any, R2>(self: Self, effect: Effect.Effect<unknown, unknown, R2>): WithServices<Self, R2>

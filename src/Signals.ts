@@ -118,7 +118,7 @@ export const runnable = (options?: Options): Runnable.Runnable<never, Supervisor
   )
 }
 
-const defaultRepeat = (): number => process.stdin.isTTY && process.env["npm_lifecycle_event"] !== undefined ? 300 : 0
+const defaultRepeat = (): number => process.stdout.isTTY && process.env["npm_lifecycle_event"] !== undefined ? 300 : 0
 
 const listen = (
   supervisor: Handle<never>,

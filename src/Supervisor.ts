@@ -11,7 +11,7 @@ import type * as Stream from "effect/Stream"
 import * as Control from "./Control.ts"
 import { Engine } from "./internal/engine.ts"
 import { Incarnation } from "./internal/incarnation.ts"
-import { type ManagerOptions, managerSettings } from "./internal/managerSettings.ts"
+import { type ManagerOptions, managerSettings } from "./ManagerOptions.ts"
 import * as operations from "./internal/operations.ts"
 import { reconcile } from "./internal/reconcile.ts"
 import * as reload from "./internal/reload.ts"
@@ -120,7 +120,10 @@ export interface Handle<in out E = never> {
   readonly shutdown: Effect.Effect<void>
   /** As `shutdown`, but waits for no grace, also if a shutdown is under way. */
   readonly shutdownNow: Effect.Effect<void>
-  /** Runs an effect when all children have been stopped, before `await` answers: for what has to outlive them. */
+  /**
+   * Runs an effect when all children have been stopped, before `await` answers: for what has to outlive them. All such
+   * effects together have 5 seconds.
+   */
   readonly addFinalizer: (finalizer: Effect.Effect<unknown>) => Effect.Effect<void>
   /** The whole subtree, at this moment. Never waits. */
   readonly status: Effect.Effect<Snapshot>
@@ -158,9 +161,6 @@ class HandleImpl implements Handle<unknown>, Runnable.Registry {
       "register",
       <E, R>(runnable: Runnable.Runnable<E, R>) => operations.register(this.engine, runnable)
     )
-  }
-  get unregister() {
-    return keep(this, "unregister", (name: string) => operations.unregister(this.engine, name))
   }
   get remove() {
     return keep(this, "remove", (name: string) => operations.operate(this.engine, "remove", name))
@@ -228,7 +228,7 @@ class HandleImpl implements Handle<unknown>, Runnable.Registry {
  * @category models
  * @since 0.1.0
  */
-export interface Options extends ManagerOptions {
+export interface Options extends Omit<ManagerOptions, "keepAlive"> {
   /** For logs and errors. Default: "supervisor". */
   readonly name?: string | undefined
   /** How long stopping may take in all; children get no more than that. Default: "infinity". */
@@ -260,7 +260,7 @@ const fromOptions = (options: Options | undefined, context: Context.Context<neve
   const name = validate.name("Supervisor", options?.name ?? "supervisor")
   return makeEngine({
     name,
-    settings: managerSettings(`Supervisor "${name}"`, { keepAlive: true, ...options }),
+    settings: managerSettings(`Supervisor "${name}"`, { ...options, keepAlive: true }),
     budgetMillis: options?.grace === undefined
       ? Number.POSITIVE_INFINITY
       : validate.millis(`Supervisor "${name}"`, "grace", options.grace),
@@ -327,7 +327,7 @@ export class Supervisor extends SupervisorBase {
    */
   static readonly launch = <ROut, E, R>(
     layer: Layer.Layer<ROut, E, R>,
-    options?: Options
+    options?: Options & Pick<ManagerOptions, "keepAlive">
   ): Effect.Effect<void, E, Exclude<R, Supervisor>> =>
     Effect.contextWith((context: Context.Context<Exclude<R, Supervisor>>) =>
       Effect.scopedWith((scope) => {

@@ -13,13 +13,23 @@ interface Base {
   readonly path: string
 }
 
-/** @category models @since 0.1.0 */
+/**
+ * A child was put under its supervisor.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export interface ChildAdded extends Base {
   readonly _tag: "ChildAdded"
   readonly child: ChildSnapshot
 }
 
-/** @category models @since 0.1.0 */
+/**
+ * A child has left its supervisor.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export interface ChildRemoved extends Base {
   readonly _tag: "ChildRemoved"
 }
@@ -63,7 +73,12 @@ export interface RestartStorm extends Base {
   readonly withinMillis: number
 }
 
-/** @category models @since 0.1.0 */
+/**
+ * A supervisor itself changed its state; `cause` is why it is failing.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export interface SupervisorTransition extends Base {
   readonly _tag: "SupervisorTransition"
   readonly to: "Starting" | "Running" | "Stopping" | "Stopped" | "Failed"

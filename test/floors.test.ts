@@ -19,8 +19,8 @@ const floors: Readonly<Record<string, number>> = {
   "Control": 1,
   "Runnable": 1,
   "internal/inbox": 1,
-  "internal/managerSettings": 1,
-  "Health": 2,
+  "ManagerOptions": 1,
+  "internal/health": 2,
   "Supervisor": 2,
   "ProcessManager": 2,
   "Signals": 3

@@ -39,7 +39,12 @@ export type CellState =
   | { readonly _tag: "Held" }
   | { readonly _tag: "Completed" }
   | { readonly _tag: "GaveUp"; readonly cause: Cause.Cause<unknown> }
-  | { readonly _tag: "Abandoned"; readonly run: Incarnation }
+  | {
+    readonly _tag: "Abandoned"
+    readonly run: Incarnation
+    /** Why it had to end, if it had failed: then nobody restarts it any more. */
+    readonly cause: Cause.Cause<unknown> | undefined
+  }
 
 export interface Backoff {
   readonly _tag: "Backoff"
@@ -71,8 +76,9 @@ const starting: State = { _tag: "Starting" }
 const running: State = { _tag: "Running" }
 const abandoned: State = { _tag: "Abandoned" }
 
-/** A child in such a state can still run, now or later, so its manager goes on. */
-export const isLeft = (tag: State["_tag"]): boolean => tag !== "Completed" && tag !== "GaveUp"
+/** A child in such a state has failed for good. */
+export const isLost = (state: CellState): boolean =>
+  state._tag === "GaveUp" || (state._tag === "Abandoned" && state.cause !== undefined)
 
 /** A child in such a state is running or will without anybody's help. */
 export const isActive = (tag: State["_tag"]): boolean => {

@@ -43,7 +43,8 @@ export const ended = (engine: Engine, run: Incarnation, exit: Exit.Exit<unknown,
         case "restart":
         case "pend":
           record(engine, run, exit, now, "asked")
-          noteFailure(engine, cell, exit)
+          // It may have been ended because it failed, before it was asked to.
+          noteFailure(engine, cell, run.isCondemned ? Exit.failCause(condemned(run, exit)) : exit)
           return stopping.settle(engine, cell, state.wish, exit)
       }
       return
@@ -89,7 +90,7 @@ const noteFailure = (engine: Engine, cell: Cell, exit: Exit.Exit<unknown, unknow
     child,
     incarnation: cell.incarnation
   }, exit.cause)
-  engine.noteFailures(blame(engine, cell, withoutInterrupts(exit.cause)))
+  engine.noteFailures(blame(engine, cell, withoutInterrupts(exit.cause)).reasons)
 }
 
 /** The cause with the path of the child that it came from, unless it came from further below. */

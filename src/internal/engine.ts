@@ -24,10 +24,10 @@ import type * as Runnable from "../Runnable.ts"
 import { causeInfo, exitInfo, type State } from "../State.ts"
 import { DuplicateChild, SupervisorClosed } from "../SupervisorError.ts"
 import type { SupervisorEvent } from "../SupervisorEvent.ts"
-import { Cell, type CellState, isActive, isLeft, isSettled, type Wish } from "./cell.ts"
+import { Cell, type CellState, isActive, isLost, isSettled, type Wish } from "./cell.ts"
 import * as ending from "./ending.ts"
 import { Incarnation } from "./incarnation.ts"
-import type { ManagerSettings } from "./managerSettings.ts"
+import type { ManagerSettings } from "../ManagerOptions.ts"
 import * as restarting from "./restarting.ts"
 import { snapshotChild } from "./snapshot.ts"
 import * as starting from "./starting.ts"
@@ -57,7 +57,7 @@ export type Phase =
     readonly exit: Exit.Exit<void, unknown>
     limits: Limits
     /** What failed while children were being stopped. */
-    failures: Cause.Cause<unknown>
+    readonly failures: Array<Cause.Reason<unknown>>
   }
   | { readonly _tag: "Closed"; readonly exit: Exit.Exit<void, unknown> }
 
@@ -67,6 +67,8 @@ export class Engine {
   readonly name: string
   /** From the root of the tree; the root's own is empty. */
   readonly path: string
+  /** How many supervisors are above it. */
+  readonly depth: number
   readonly tree: Tree
   readonly settings: ManagerSettings
   /** The incarnation that this supervisor runs in, if it is not a root. */
@@ -125,6 +127,7 @@ export class Engine {
     this.keepAlive = options.settings.keepAlive
     this.parent = parent
     this.path = parent === undefined ? "" : parent.engine.pathOf(parent.cell)
+    this.depth = parent === undefined ? 0 : parent.engine.depth + 1
     this.tree = parent === undefined ? new Tree() : parent.engine.tree
     this.isFollowed = options.isFollowed
     this.budgetMillis = parent === undefined ? options.budgetMillis : this.budgetUnder(parent)
@@ -172,7 +175,7 @@ export class Engine {
 
   /** Whether `control` is the line of something that runs below this supervisor: its waiting for it would be waiting for itself. */
   contains(control: unknown): boolean {
-    for (let run = control; run instanceof Incarnation; run = run.engine.parent) {
+    for (let run = control; run instanceof Incarnation && run.engine.depth >= this.depth; run = run.engine.parent) {
       if (run.engine === this) return true
     }
     return false
@@ -190,12 +193,11 @@ export class Engine {
 
   /** The one place where the state of a child changes. */
   transition(cell: Cell, next: CellState, exit?: Exit.Exit<unknown, unknown>): void {
-    const from = cell.state._tag
+    const before = cell.state
+    const from = before._tag
     cell.state = next
-    if (from === "GaveUp") this.gaveUp--
-    if (next._tag === "GaveUp") this.gaveUp++
-    this.count(cell, from, -1)
-    this.count(cell, next._tag, 1)
+    this.count(cell, before, -1)
+    this.count(cell, next, 1)
     this.telemetry.transition(this, cell, from)
     if (this.tree.observed) this.publishTransition(cell, from, exit)
     if (isSettled(next._tag)) {
@@ -207,9 +209,10 @@ export class Engine {
     cell.notify()
   }
 
-  private count(cell: Cell, tag: State["_tag"], delta: number): void {
-    if (isLeft(tag)) this.left += delta
-    if (cell.settings.significant && isActive(tag)) this.significantLeft += delta
+  private count(cell: Cell, state: CellState, delta: number): void {
+    if (isLost(state)) this.gaveUp += delta
+    else if (state._tag !== "Completed") this.left += delta
+    if (cell.settings.significant && isActive(state._tag)) this.significantLeft += delta
   }
 
   private publishTransition(cell: Cell, from: State["_tag"], exit: Exit.Exit<unknown, unknown> | undefined): void {
@@ -266,7 +269,7 @@ export class Engine {
   insert(runnable: Runnable.Any, base?: Context.Context<never>): Cell {
     const cell = new Cell(runnable, base)
     this.cells.set(cell.name, cell)
-    this.count(cell, "Pending", 1)
+    this.count(cell, cell.state, 1)
     this.telemetry.transition(this, cell, undefined)
     if (this.tree.observed) {
       this.publish({ _tag: "ChildAdded", at: this.now, path: this.pathOf(cell), child: snapshotChild(this, cell) })
@@ -278,8 +281,7 @@ export class Engine {
   discard(cell: Cell): void {
     if (this.cells.get(cell.name) !== cell) return
     this.cells.delete(cell.name)
-    this.count(cell, cell.state._tag, -1)
-    if (cell.state._tag === "GaveUp") this.gaveUp--
+    this.count(cell, cell.state, -1)
     this.telemetry.removed(cell.state._tag)
     if (this.tree.observed) this.publish({ _tag: "ChildRemoved", at: this.now, path: this.pathOf(cell) })
     this.endIfNoneIsLeft()
@@ -287,11 +289,11 @@ export class Engine {
 
   /** Gives a child a new description. */
   adopt(cell: Cell, runnable: Runnable.Any, base: Context.Context<never> | undefined): void {
-    this.count(cell, cell.state._tag, -1)
+    this.count(cell, cell.state, -1)
     if (cell.left !== undefined && cell.settings.restart !== runnable.settings.restart) cell.left.driver = undefined
     cell.runnable = runnable
     cell.base = base
-    this.count(cell, cell.state._tag, 1)
+    this.count(cell, cell.state, 1)
   }
 
   /** Brings the children into a new order. */
@@ -359,6 +361,10 @@ export class Engine {
 
   condemn(run: Incarnation, cause: Cause.Cause<never>, wish: "fail" | "giveUp"): void {
     stopping.condemn(this, run, cause, wish)
+  }
+
+  finalizing(run: Incarnation, exit: Exit.Exit<unknown, unknown>): void {
+    stopping.finalizing(this, run, exit)
   }
 
   unresponsive(run: Incarnation, watchdogMillis: number): void {
@@ -449,7 +455,7 @@ export class Engine {
         }
         return
       case "Open":
-        this.phase = { _tag: "Closing", exit, limits: limits ?? this.limits(this.now), failures: Cause.empty }
+        this.phase = { _tag: "Closing", exit, limits: limits ?? this.limits(this.now), failures: [] }
         this.supervisorTransition("Stopping", Exit.isFailure(exit) ? exit.cause : undefined)
         phase.sequence?.interruptUnsafe()
         this.fork(stopping.bringDown(this, exit))
@@ -462,7 +468,7 @@ export class Engine {
     if (this.phase._tag !== "Closing") return
     const { exit, failures } = this.phase
     // What failed during the stop is never first, and never makes a failure of a good end.
-    const final = Exit.isFailure(exit) ? Exit.failCause(Cause.combine(exit.cause, failures)) : exit
+    const final = Exit.isFailure(exit) ? Exit.failCause(withReasons(exit.cause, failures)) : exit
     if (Exit.isSuccess(final)) this.parent?.engine.noteFailures(failures)
     this.phase = { _tag: "Closed", exit: final }
     clearInterval(this.timer)
@@ -476,16 +482,17 @@ export class Engine {
   }
 
   /** What had to outlive the children failed to close. */
-  noteFinalizers(exit: Exit.Exit<void, unknown>): void {
+  noteFinalizers(exit: Exit.Exit<unknown, unknown>): void {
     if (Exit.isSuccess(exit)) return
     const about = { supervisor: this.name, path: this.path }
     this.telemetry.log("Warn", `a finalizer of supervisor ${this.name} failed`, about, exit.cause)
-    this.noteFailures(exit.cause)
+    this.noteFailures(exit.cause.reasons)
   }
 
   /** Keeps what failed while children are being stopped, for the cause with which this supervisor fails. */
-  noteFailures(failures: Cause.Cause<unknown>): void {
-    if (this.phase._tag === "Closing") this.phase.failures = Cause.combine(this.phase.failures, failures)
+  noteFailures(failures: ReadonlyArray<Cause.Reason<unknown>>): void {
+    if (this.phase._tag !== "Closing") return
+    for (const failure of failures) this.phase.failures.push(failure)
   }
 
   // -- Waiting for it
@@ -512,7 +519,16 @@ export class Engine {
   get readied(): Effect.Effect<void> {
     return Effect.callback<void>((resume) => {
       if (this.phase._tag === "Closed" || (this.phase._tag === "Open" && this.phase.ready)) return resume(Effect.void)
-      this.onReady.push(() => resume(Effect.void))
+      const callback = () => resume(Effect.void)
+      this.onReady.push(callback)
+      return Effect.sync(() => {
+        const index = this.onReady.indexOf(callback)
+        if (index >= 0) this.onReady.splice(index, 1)
+      })
     })
   }
 }
+
+/** A cause with more reasons behind its own, joined once: combining one by one compares each with all before it. */
+const withReasons = <E>(cause: Cause.Cause<E>, reasons: ReadonlyArray<Cause.Reason<E>>): Cause.Cause<E> =>
+  reasons.length === 0 ? cause : Cause.fromReasons([...cause.reasons, ...reasons])

@@ -12,7 +12,7 @@ import type * as Fiber from "effect/Fiber"
 import * as Scope from "effect/Scope"
 import type * as Tracer from "effect/Tracer"
 import * as Control from "../Control.ts"
-import * as Health from "../Health.ts"
+import * as Health from "./health.ts"
 import type { Cell } from "./cell.ts"
 import type { Engine, Limits } from "./engine.ts"
 import { Inbox } from "./inbox.ts"
@@ -88,8 +88,11 @@ export class Incarnation implements Control.Control {
   /** The fiber has ended: run the finalizers of its scope, then report. */
   private close(exit: Exit.Exit<unknown, unknown>): void {
     this.unwatch()
-    if (this.scope.state._tag === "Empty") return this.engine.ended(this, exit)
-    this.engine.fork(Scope.close(this.scope, exit)).addObserver((closed) =>
+    const closing = Scope.closeUnsafe(this.scope, exit)
+    if (closing === undefined) return this.engine.ended(this, exit)
+    const closer = this.engine.fork(Effect.uninterruptible(closing))
+    if (closer.pollUnsafe() === undefined) this.engine.finalizing(this, exit)
+    closer.addObserver((closed) =>
       this.engine.ended(
         this,
         Exit.isSuccess(closed)
@@ -97,6 +100,11 @@ export class Incarnation implements Control.Control {
           : Exit.failCause(Exit.isSuccess(exit) ? closed.cause : Cause.combine(exit.cause, closed.cause))
       )
     )
+  }
+
+  /** It was ended because it failed. */
+  get isCondemned(): boolean {
+    return this.more !== undefined && this.more.condemned !== Cause.empty
   }
 
   get nested(): Engine | undefined {

@@ -6,6 +6,7 @@
 import type * as Cause from "effect/Cause"
 import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import type { Scope } from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as Control from "../Control.ts"
 import type * as Runnable from "../Runnable.ts"
@@ -274,28 +275,32 @@ export const changes = (engine: Engine): Stream.Stream<Snapshot | SupervisorEven
 
 // -- For layers
 
-/** Adds a child as `add` does, and fails with its cause if it gives up before it is ready. */
+/**
+ * Adds a child as `add` does, for as long as the scope is open, and fails with its cause if it gives up before it is
+ * ready.
+ */
 export const register = <E>(
   engine: Engine,
   runnable: Runnable.Runnable<E, unknown>
-): Effect.Effect<void, E | DuplicateChild | MaxChildrenReached | SupervisorClosed> =>
-  Effect.withFiber((fiber) =>
-    Effect.andThen(
-      addWith(engine, runnable, fiber.context),
-      Effect.suspend(() => {
-        const state = engine.cells.get(runnable.name)?.state
-        if (state?._tag !== "GaveUp") return Effect.void
-        return Effect.failCause(state.cause as Cause.Cause<E>)
-      })
+): Effect.Effect<void, E | DuplicateChild | MaxChildrenReached | SupervisorClosed, Scope> =>
+  Effect.withFiber((fiber) => {
+    const wait = addWith(engine, runnable, fiber.context)
+    const cell = engine.cells.get(runnable.name)
+    // It was refused, or is over and gone.
+    if (cell?.runnable !== runnable) return wait
+    const added = Effect.suspend(() =>
+      cell.state._tag === "GaveUp" ? Effect.failCause(cell.state.cause as Cause.Cause<E>) : Effect.void
     )
-  )
+    return Effect.andThen(
+      Effect.addFinalizer(() => unregister(engine, cell)),
+      Effect.andThen(wait, added)
+    )
+  })
 
-/** Removes a child as `remove` does; if everything is being stopped already, waits until the child has been. */
-export const unregister = (engine: Engine, name: string): Effect.Effect<void> =>
-  Effect.catch(
-    Effect.asVoid(operate(engine, "remove", name)),
-    () => {
-      const cell = engine.cells.get(name)
-      return cell === undefined ? Effect.void : engine.until(cell, () => !isActive(cell.state._tag)) ?? Effect.void
-    }
-  )
+/** Removes a child that was registered, and no other; if everything is being stopped, waits until it has been. */
+const unregister = (engine: Engine, cell: Cell): Effect.Effect<void> =>
+  Effect.suspend(() => {
+    if (engine.cells.get(cell.name) !== cell) return Effect.void
+    if (engine.phase._tag === "Open") return Effect.asVoid(Effect.ignore(operate(engine, "remove", cell.name)))
+    return engine.until(cell, () => !isActive(cell.state._tag)) ?? Effect.void
+  })

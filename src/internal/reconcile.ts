@@ -45,6 +45,14 @@ const reportOf = (planned: ReturnType<typeof plan>): ReconcileReport => {
 
 const nameOf = ({ name }: { readonly name: string }): string => name
 
+/** How somebody wants a child to be down, if somebody does. */
+const wantedDown = ({ state }: Cell): "hold" | "stop" | undefined => {
+  const isStopping = state._tag === "Stopping"
+  if (state._tag === "Held" || (isStopping && state.wish === "hold")) return "hold"
+  if (state._tag === "Stopped" || (isStopping && state.wish === "stop")) return "stop"
+  return undefined
+}
+
 /** Gives a child other work. One that is at rest by hand stays at rest. */
 const exchange = Effect.fnUntraced(function*(
   engine: Engine,
@@ -52,11 +60,11 @@ const exchange = Effect.fnUntraced(function*(
   runnable: Runnable.Any,
   base: Context.Context<never>
 ) {
-  const isAtRest = cell.state._tag === "Stopped" || cell.state._tag === "Held"
-  const stopped = engine.stop(cell, "stop")
+  const down = wantedDown(cell)
+  const stopped = engine.stop(cell, down ?? "stop")
   if (stopped !== undefined) yield* stopped
   engine.adopt(cell, runnable, base)
-  const done = isAtRest ? "noop" : operations.start(engine, cell)
+  const done = down === undefined ? operations.start(engine, cell) : "noop"
   if (typeof done !== "string") yield* done
 })
 

@@ -6,7 +6,8 @@
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import { within } from "../Health.ts"
+import * as Fiber from "effect/Fiber"
+import { within } from "./health.ts"
 import { type CauseInfo, causeInfo } from "../State.ts"
 import type { ReloadReport } from "../Supervisor.ts"
 import type { ChildNotFound, SupervisorClosed } from "../SupervisorError.ts"
@@ -28,7 +29,7 @@ const handle = (run: Incarnation): Effect.Effect<void, unknown> | undefined => {
   const { onReload } = cell.settings
   const handlers: Array<Effect.Effect<unknown, unknown>> = [...run.box?.reloads() ?? []]
   if (onReload !== undefined) {
-    handlers.push(Effect.provideContext(onReload as Effect.Effect<unknown, unknown>, run.context))
+    handlers.push(Effect.provideContext(Effect.scoped(onReload as Effect.Effect<unknown, unknown>), run.context))
   }
   if (handlers.length === 0) return undefined
   const all = Effect.forEach(handlers, Effect.exit, { concurrency: "unbounded" })
@@ -76,7 +77,8 @@ const enter = (run: Incarnation, report: Reloaded, path: string, exit: Exit.Exit
 const reloadCells = (engine: Engine, cells: Iterable<Cell>): Effect.Effect<ReloadReport> =>
   Effect.suspend(() => {
     const report: Reloaded = { handled: [], ignored: [], failed: [], timedOut: [] }
-    return Effect.as(reloadInto(engine, cells, report, engine.prefix.length), report)
+    // In a fiber of the supervisor: a caller who goes away does not interrupt a handler halfway.
+    return Fiber.join(engine.fork(Effect.as(reloadInto(engine, cells, report, engine.prefix.length), report)))
   })
 
 export const reload = (engine: Engine): Effect.Effect<ReloadReport> =>

@@ -12,7 +12,7 @@ import * as Strategy from "../Strategy.ts"
 import { type Backoff, type Cell, comesBack, pending } from "./cell.ts"
 import { Driver } from "./driver.ts"
 import type { Engine } from "./engine.ts"
-import type { ManagerSettings } from "./managerSettings.ts"
+import type { ManagerSettings } from "../ManagerOptions.ts"
 import { storm } from "./telemetry.ts"
 
 /** The budget of failure-caused restarts that all children of a manager share. */

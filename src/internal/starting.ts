@@ -6,7 +6,7 @@
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import { StartTimeout } from "../SupervisorError.ts"
-import type { Cell } from "./cell.ts"
+import { type Cell, comesBack } from "./cell.ts"
 import type { Engine } from "./engine.ts"
 import { Incarnation } from "./incarnation.ts"
 import { bounce } from "./trampoline.ts"
@@ -63,10 +63,27 @@ const beginStartTimer = (engine: Engine, cell: Cell, timeoutMillis: number): voi
       leaves.startTimer = undefined
       const cause = Cause.die(new StartTimeout({ path: engine.pathOf(cell), timeoutMillis }))
       const { state } = cell
-      if (state._tag === "Starting") return engine.condemn(state.run, cause, "giveUp")
-      if (state._tag !== "Backoff") return
-      state.cancel()
-      engine.giveUp(cell, cause)
+      switch (state._tag) {
+        case "Starting":
+          return engine.condemn(state.run, cause, "giveUp")
+        case "Stopping":
+          if (!comesBack(cell)) return
+          state.run.extras.condemned = cause
+          state.wish = "giveUp"
+          return
+        case "Backoff":
+          state.cancel()
+          return engine.giveUp(cell, cause)
+        case "Pending":
+          return engine.giveUp(cell, cause)
+        case "Running":
+        case "Stopped":
+        case "Held":
+        case "Completed":
+        case "GaveUp":
+        case "Abandoned":
+          return
+      }
     })
   ))
 }

@@ -7,17 +7,22 @@ import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Scope from "effect/Scope"
+import * as Runnable from "../Runnable.ts"
 import { causeInfo } from "../State.ts"
 import { Unhealthy, Unresponsive } from "../SupervisorError.ts"
 import { type Cell, held, pending, stopped, type Stopping, type Wish } from "./cell.ts"
 import type { Engine } from "./engine.ts"
 import type { Incarnation } from "./incarnation.ts"
+import { within } from "./health.ts"
 import { bounce } from "./trampoline.ts"
 
 /** How many children are stopped in a row before others get a turn. */
 const batch = 1024
 
-/** Stops every child in reverse order, each after the one before or all at once; then closes what outlives them. */
+/**
+ * Stops every child in reverse order, each after the one before or all at once; then closes what outlives them, for which
+ * there is as much time as for one child.
+ */
 export const bringDown: (engine: Engine, exit: Exit.Exit<void, unknown>) => Effect.Effect<void> = Effect.fnUntraced(
   function*(engine: Engine, exit: Exit.Exit<void, unknown>) {
     const cells = Array.from(engine.cells.values())
@@ -33,7 +38,10 @@ export const bringDown: (engine: Engine, exit: Exit.Exit<void, unknown>) => Effe
       }
     }
     for (const wait of together) yield* wait
-    if (engine.scope.state._tag !== "Empty") engine.noteFinalizers(yield* Effect.exit(Scope.close(engine.scope, exit)))
+    const closing = Scope.closeUnsafe(engine.scope, exit)
+    if (closing !== undefined) {
+      engine.noteFinalizers(yield* within(Effect.uninterruptible(closing), Runnable.defaults.abandonAfterMillis))
+    }
     engine.end()
   }
 )
@@ -160,28 +168,53 @@ const patience = (engine: Engine, cell: Cell, from: number): number => {
 }
 
 /** Lets go of an incarnation that would not end. It stays known, and its late end is noticed. */
-const abandon = (engine: Engine, cell: Cell, state: Stopping): void => {
-  const { run, wish } = state
-  engine.tree.abandoned.set(run, engine.pathOf(cell))
-  engine.transition(cell, { _tag: "Abandoned", run })
+const abandon = (engine: Engine, cell: Cell, { run, wish }: Stopping): void => {
   const { overlap } = cell.settings
   switch (wish) {
     case "stop":
     case "hold":
-      return
+      return letGo(engine, run, undefined)
     case "remove":
+      letGo(engine, run, undefined)
       return engine.discard(cell)
     case "restart":
+      letGo(engine, run, undefined)
       return overlap ? engine.launch(cell) : undefined
     case "pend":
+      letGo(engine, run, undefined)
       return overlap ? engine.transition(cell, pending) : undefined
     case "fail":
-      return overlap
-        ? engine.decide(run, Exit.failCause(run.extras.condemned))
-        : engine.escalate(cell, run.extras.condemned)
+      if (!overlap) return lose(engine, run, run.extras.condemned)
+      letGo(engine, run, undefined)
+      return engine.decide(run, Exit.failCause(run.extras.condemned))
     case "giveUp":
-      return engine.escalate(cell, run.extras.condemned)
+      return lose(engine, run, run.extras.condemned)
   }
+}
+
+const letGo = (engine: Engine, run: Incarnation, cause: Cause.Cause<unknown> | undefined): void => {
+  engine.tree.abandoned.set(run, engine.pathOf(run.cell))
+  engine.transition(run.cell, { _tag: "Abandoned", run, cause })
+}
+
+/** It has failed and would not end, so it cannot be restarted: that is giving up. */
+const lose = (engine: Engine, run: Incarnation, cause: Cause.Cause<unknown>): void => {
+  letGo(engine, run, cause)
+  engine.escalate(run.cell, cause)
+}
+
+/** An incarnation has ended by itself and runs its finalizers, for which it has as long as one that was stopped. */
+export const finalizing = (engine: Engine, run: Incarnation, exit: Exit.Exit<unknown, unknown>): void => {
+  const { cell } = run
+  const { state } = cell
+  if (state._tag !== "Starting" && state._tag !== "Running") return
+  const timer = engine.fork(Effect.sleep(cell.settings.abandonAfterMillis))
+  timer.addObserver((slept) => {
+    if (Exit.isFailure(slept) || cell.state !== state) return
+    if (Exit.isSuccess(exit)) letGo(engine, run, undefined)
+    else lose(engine, run, exit.cause)
+  })
+  engine.fork(engine.until(cell, () => cell.state !== state) ?? Effect.void).addObserver(() => timer.interruptUnsafe())
 }
 
 // -- Failing to serve

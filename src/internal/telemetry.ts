@@ -265,15 +265,20 @@ export class Telemetry {
   traced(run: Incarnation, context: Context.Context<never>): Context.Context<never> {
     const { cell } = run
     const path = run.engine.pathOf(cell)
-    const made = Effect.runForkWith(context)(Effect.makeSpan(`supervised ${path}`, {
-      attributes: { "supervisor.child": path, "supervisor.incarnation": cell.incarnation },
-      links: cell.left?.span === undefined ? [] : [{ span: cell.left.span, attributes: {} }]
-    })).pollUnsafe()
+    // A tracer is user code: it runs in a fiber, where it may throw.
+    const made = Effect.runForkWith(context)(Effect.map(
+      Effect.makeSpan(`supervised ${path}`, {
+        attributes: { "supervisor.child": path, "supervisor.incarnation": cell.incarnation },
+        links: cell.left?.span === undefined ? [] : [{ span: cell.left.span, attributes: {} }]
+      }),
+      // A copy without links of its own: else every incarnation would keep all before it alive.
+      (span) => ({ span, link: Tracer.externalSpan(span) })
+    )).pollUnsafe()
     if (made === undefined || Exit.isFailure(made)) return context
-    run.extras.span = made.value
-    // A copy without links of its own: else every incarnation would keep all before it alive.
-    cell.leaves.span = Tracer.externalSpan(made.value)
-    return Context.add(context, Tracer.ParentSpan, made.value)
+    const { link, span } = made.value
+    run.extras.span = span
+    cell.leaves.span = link
+    return Context.add(context, Tracer.ParentSpan, span)
   }
 
   /** Closes the span of an incarnation with what was decided about its end. */
@@ -281,8 +286,11 @@ export class Telemetry {
     if (this.tracer === undefined) return
     const { span } = run.extras
     if (span === undefined) return
-    span.attribute("supervisor.exit", kindOf(exit))
-    span.attribute("supervisor.decision", decision)
-    span.end(Context.get(this.base, Clock.Clock).currentTimeNanosUnsafe(), exit)
+    const at = Context.get(this.base, Clock.Clock).currentTimeNanosUnsafe()
+    Effect.runForkWith(this.base)(Effect.sync(() => {
+      span.attribute("supervisor.exit", kindOf(exit))
+      span.attribute("supervisor.decision", decision)
+      span.end(at, exit)
+    }))
   }
 }

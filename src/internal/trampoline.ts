@@ -1,5 +1,6 @@
 /**
- * Keeps deep trees off the JavaScript stack, and restart loops off the event loop's back.
+ * Keeps deep trees off the JavaScript stack, and restart loops off the event loop's back. What is called here must not
+ * throw: user code runs in fibers, which do not.
  *
  * Floor 2.
  */
@@ -68,8 +69,9 @@ export class Turns {
       this.left--
       this.waiting[this.next++]!.wake()
     }
-    if (this.next < this.waiting.length) return
-    this.waiting = []
+    // What was woken is dropped before it outweighs what waits: a loop that never pauses must not grow.
+    if (this.next * 2 < this.waiting.length) return
+    this.waiting = this.waiting.slice(this.next)
     this.next = 0
   }
 }

@@ -4,7 +4,10 @@
  * Floor 0.
  */
 import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
+import * as Predicate from "effect/Predicate"
+import * as Schedule from "effect/Schedule"
 import { InvalidOption } from "../SupervisorError.ts"
 
 /** A duration in milliseconds; negative, NaN and unreadable ones are refused. */
@@ -61,14 +64,33 @@ export const oneOf = <const A extends string>(
   return value
 }
 
+/** Options that are an object. */
+export const record = <A>(subject: string, option: string, value: A): A => {
+  if (Predicate.isObject(value)) return value
+  throw new InvalidOption({ subject, option, value, expected: "an object with options" })
+}
+
+/** Something to run. */
+export const effect = <A>(subject: string, option: string, value: A): A => {
+  if (Effect.isEffect(value)) return value
+  throw new InvalidOption({ subject, option, value, expected: "an Effect" })
+}
+
+/** Something that says when. */
+export const schedule = <A>(subject: string, option: string, value: A): A => {
+  if (Schedule.isSchedule(value)) return value
+  throw new InvalidOption({ subject, option, value, expected: "a Schedule" })
+}
+
 /** A name that can be a segment of a path. */
 export const name = (subject: string, value: string): string => {
-  if (typeof value !== "string" || value.trim() === "" || value.includes("/")) {
+  // oxlint-disable-next-line no-control-regex -- control characters would break every line that names the child
+  if (typeof value !== "string" || value.trim() === "" || /[/\u0000-\u001f\u007f]/.test(value)) {
     throw new InvalidOption({
       subject,
       option: "name",
       value: JSON.stringify(value),
-      expected: `a non-empty string without "/", which separates the segments of a path`
+      expected: `a non-empty string of one line without "/", which separates the segments of a path`
     })
   }
   return value

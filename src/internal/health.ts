@@ -4,7 +4,7 @@
  * A synchronous loop blocks the event loop and with it everything here: from inside the process it cannot be seen. Let
  * another process watch this one for that, as systemd does with `WatchdogSec`.
  *
- * @since 0.1.0
+ * Floor 2.
  */
 import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
@@ -12,7 +12,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
-import type { HealthSettings } from "./Runnable.ts"
+import type { HealthSettings } from "../Runnable.ts"
 
 /**
  * Runs a check again and again, and tells what it finds. Never ends by itself.
@@ -20,16 +20,14 @@ import type { HealthSettings } from "./Runnable.ts"
  * **Details**
  *
  * A check that does not end within its timeout has failed. It is interrupted and not waited for, since it may be stuck.
- *
- * @category watching
- * @since 0.1.0
  */
 export const liveness = (settings: HealthSettings, found: {
   readonly onHealthy: () => void
   readonly onFailure: (cause: Cause.Cause<unknown>, failures: number) => void
 }): Effect.Effect<never> =>
   Effect.gen(function*() {
-    const check = settings.check as Effect.Effect<unknown, unknown, never>
+    // What a check acquires is released when it has answered.
+    const check = Effect.scoped(settings.check as Effect.Effect<unknown, unknown>)
     let failures = 0
     yield* Effect.sleep(settings.initialDelayMillis)
     while (true) {
@@ -47,9 +45,6 @@ export const liveness = (settings: HealthSettings, found: {
 /**
  * The exit of an effect, or a `TimeoutError` as soon as the time is over: unlike `Effect.timeout` it does not wait until
  * the effect has let itself be interrupted.
- *
- * @category watching
- * @since 0.1.0
  */
 export const within = <A, E, R>(
   effect: Effect.Effect<A, E, R>,
@@ -64,9 +59,6 @@ export const within = <A, E, R>(
 
 /**
  * A deadline that every beat pushes out. `onMissed` is called once.
- *
- * @category watching
- * @since 0.1.0
  */
 export const watchdog = (deadlineMillis: number, onMissed: () => void): {
   readonly run: Effect.Effect<void>

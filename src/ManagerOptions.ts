@@ -1,18 +1,28 @@
 /**
  * What can be said about a manager beside what can be said about every Runnable, with its defaults.
  *
- * Floor 1.
+ * @since 0.1.0
  */
 import type * as Duration from "effect/Duration"
 import * as Schedule from "effect/Schedule"
-import * as RestartPolicy from "../RestartPolicy.ts"
-import { strategies, type Strategy } from "../Strategy.ts"
-import * as validate from "./validate.ts"
+import * as validate from "./internal/validate.ts"
+import * as RestartPolicy from "./RestartPolicy.ts"
+import { strategies, type Strategy } from "./Strategy.ts"
 
-/** When a child that gives up takes its manager along. */
+/**
+ * When a child that gives up takes its manager along.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export type Escalate = "first" | "never" | { readonly deadFraction: number }
 
-/** See `ProcessManager.Options`. */
+/**
+ * How a supervisor treats its children.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export interface ManagerOptions {
   /** Who else is restarted when one child is. Default: "one-for-one". */
   readonly strategy?: Strategy | undefined
@@ -26,7 +36,8 @@ export interface ManagerOptions {
     | undefined
   /**
    * When a child that gives up takes the manager along: the "first" one, "never", or when more than a fraction of all
-   * children has given up (or all have). Default: "first".
+   * children has given up (or all have). "All" includes those that completed. A child that gave up stays in the map until
+   * it is started again or removed. Default: "first".
    */
   readonly escalate?: Escalate | undefined
   /** Whether the good end of a `significant` child ends the manager: any of them, or the last. Default: "never". */
@@ -41,6 +52,12 @@ export interface ManagerOptions {
   readonly maxChildren?: number | undefined
 }
 
+/**
+ * `ManagerOptions` with the defaults filled in.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export interface ManagerSettings {
   readonly strategy: Strategy
   readonly intensity: RestartPolicy.RestartSchedule<unknown> | undefined
@@ -52,15 +69,19 @@ export interface ManagerSettings {
   readonly maxChildren: number
 }
 
-/** The one place where a manager's options become settings. */
+/**
+ * The one place where a manager's options become settings.
+ *
+ * @internal
+ */
 export const managerSettings = (subject: string, options: ManagerOptions | undefined): ManagerSettings => {
   const { escalate = "first", intensity, maxChildren } = options ?? {}
   return {
     strategy: validate.oneOf(subject, "strategy", options?.strategy ?? "one-for-one", strategies),
     intensity: intensity === undefined || Schedule.isSchedule(intensity)
       ? intensity
-      : RestartPolicy.intensity(intensity),
-    escalate: typeof escalate === "object"
+      : RestartPolicy.intensity(validate.record(subject, "intensity", intensity)),
+    escalate: typeof escalate === "object" && escalate !== null
       ? { deadFraction: validate.fraction(subject, "escalate.deadFraction", escalate.deadFraction) }
       : validate.oneOf(subject, "escalate", escalate, ["first", "never"]),
     autoShutdown: validate.oneOf(subject, "autoShutdown", options?.autoShutdown ?? "never", [
