@@ -86,11 +86,11 @@ const describe = <E, R>(
   }
   const { maxChildren } = settings
   if (children.length > maxChildren) {
-    throw new MaxChildrenReached({ name: children[maxChildren]!.name, supervisor: name, maxChildren })
+    throw new MaxChildrenReached({ child: children[maxChildren]!.name, supervisor: name, maxChildren })
   }
   const names = new Set<string>()
   for (const child of children) {
-    if (names.has(child.name)) throw new DuplicateChild({ name: child.name, path: child.name, supervisor: name })
+    if (names.has(child.name)) throw new DuplicateChild({ child: child.name, path: child.name, supervisor: name })
     names.add(child.name)
   }
   const work = { children, options: settings } as const

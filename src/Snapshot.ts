@@ -30,7 +30,7 @@ export interface ExitRecord {
  *
  * `path` is relative to the supervisor that was asked and is what `Handle.child` takes. `incarnation` counts the
  * starts (0: never started), `restarts` those that its policy or its group's strategy caused. `grace` is the time in
- * milliseconds that it gets to stop by itself (`undefined`: unlimited). When its supervisor has less to give, `grace`
+ * milliseconds that it gets to stop by itself. When its supervisor has less to give, `grace`
  * is that and `clampedFrom` is what the child had asked for.
  *
  * @category models
@@ -45,7 +45,7 @@ export interface ChildSnapshot {
   readonly startedAt: number | undefined
   readonly readyAt: number | undefined
   readonly health: "healthy" | "unhealthy" | undefined
-  readonly grace: number | undefined
+  readonly grace: number | "infinity"
   readonly clampedFrom: number | "infinity" | undefined
   readonly significant: boolean
   readonly history: ReadonlyArray<ExitRecord>

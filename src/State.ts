@@ -91,10 +91,18 @@ const look = <A, B>(f: (a: A) => B, otherwise: B) => (a: A): B =>
 
 const unprintable = "(a value that cannot be shown)"
 
-const messageOf = look(
-  (u: unknown): string => u instanceof Error ? u.message || u.name : typeof u === "string" ? u : String(u),
-  unprintable
-)
+/** The values of a tagged error, for one that has no message of its own. */
+const valuesOf = (error: Error): string => {
+  const values = Object.entries(error).filter(([key]) => key !== "_tag" && key !== "name" && key !== "cause")
+  return values.length === 0 ? "" : ` ${JSON.stringify(Object.fromEntries(values))}`
+}
+
+const messageOf = look((u: unknown): string => {
+  if (!(u instanceof Error)) return typeof u === "string" ? u : String(u)
+  if (u.message !== "") return u.message
+  const because = u.cause instanceof Error ? `: ${u.cause.message}` : ""
+  return `${tagOf(u) ?? u.name}${valuesOf(u)}${because}`
+}, unprintable)
 
 const tagOf = look(
   (u: unknown): string | undefined =>

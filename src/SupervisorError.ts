@@ -17,7 +17,7 @@ type Tagged<Tag extends string, Fields> = new(
 ) => Cause.YieldableError & { readonly _tag: Tag } & Readonly<Fields>
 
 const DuplicateChildBase: Tagged<"DuplicateChild", {
-  readonly name: string
+  readonly child: string
   readonly path: string
   readonly supervisor: string
 }> = Data.TaggedError("DuplicateChild")
@@ -30,12 +30,12 @@ const DuplicateChildBase: Tagged<"DuplicateChild", {
  */
 export class DuplicateChild extends DuplicateChildBase {
   override get message(): string {
-    return `Supervisor "${this.supervisor}" already has a child "${this.name}" (${this.path}), so a second "${this.name}" cannot be added. Names are unique per supervisor: choose another one, or remove("${this.name}") first.`
+    return `Supervisor "${this.supervisor}" already has a child "${this.child}" (${this.path}), so a second "${this.child}" cannot be added. Names are unique per supervisor: choose another one, or remove("${this.child}") first.`
   }
 }
 
 const MaxChildrenReachedBase: Tagged<"MaxChildrenReached", {
-  readonly name: string
+  readonly child: string
   readonly supervisor: string
   readonly maxChildren: number
 }> = Data.TaggedError("MaxChildrenReached")
@@ -48,7 +48,7 @@ const MaxChildrenReachedBase: Tagged<"MaxChildrenReached", {
  */
 export class MaxChildrenReached extends MaxChildrenReachedBase {
   override get message(): string {
-    return `Supervisor "${this.supervisor}" holds its maximum of ${this.maxChildren} children, so "${this.name}" was not added. Remove one, or raise maxChildren.`
+    return `Supervisor "${this.supervisor}" holds its maximum of ${this.maxChildren} children, so "${this.child}" was not added. Remove one, or raise maxChildren.`
   }
 }
 
@@ -70,7 +70,7 @@ export class SupervisorClosed extends SupervisorClosedBase {
 }
 
 const ChildNotFoundBase: Tagged<"ChildNotFound", {
-  readonly name: string
+  readonly child: string
   readonly supervisor: string
 }> = Data.TaggedError("ChildNotFound")
 
@@ -82,12 +82,12 @@ const ChildNotFoundBase: Tagged<"ChildNotFound", {
  */
 export class ChildNotFound extends ChildNotFoundBase {
   override get message(): string {
-    return `Supervisor "${this.supervisor}" has no child "${this.name}". status lists those it has; a child that completed has left it unless autoCleanup is false.`
+    return `Supervisor "${this.supervisor}" has no child "${this.child}". Its status lists those it has, with their paths; a child that completed has left it unless autoCleanup is false.`
   }
 }
 
 const ChildNotRunningBase: Tagged<"ChildNotRunning", {
-  readonly name: string
+  readonly child: string
   readonly path: string
   readonly state: State["_tag"]
 }> = Data.TaggedError("ChildNotRunning")
@@ -105,7 +105,7 @@ export class ChildNotRunning extends ChildNotRunningBase {
 }
 
 const MessagesFullBase: Tagged<"MessagesFull", {
-  readonly name: string
+  readonly child: string
   readonly path: string
   readonly capacity: number
 }> = Data.TaggedError("MessagesFull")

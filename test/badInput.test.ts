@@ -76,7 +76,7 @@ describe("names", () => {
       error = thrown
     }
     assert.instanceOf(error, SupervisorError.DuplicateChild)
-    assert.deepStrictEqual([error.name, error.supervisor], ["a", "app"])
+    assert.deepStrictEqual([error.child, error.supervisor], ["a", "app"])
     assert.include(error.message, `"app"`)
     assert.throws(
       () => ProcessManager.make("app", [Runnable.idle("a")]).pipe(ProcessManager.add(Runnable.idle("a"))),
@@ -292,7 +292,7 @@ describe("operations that cannot be done change nothing", () => {
         ]
         for (const error of errors) {
           assert(error._tag === "ChildNotFound")
-          assert.deepStrictEqual([error.name, error.supervisor], [name, "app"])
+          assert.deepStrictEqual([error.child, error.supervisor], [name, "app"])
         }
       }
       assert.deepStrictEqual(yield* handle.status, before)
@@ -350,7 +350,7 @@ describe("operations that cannot be done change nothing", () => {
       for (let index = 0; index < 256; index++) yield* handle.send("deaf", index)
       const error = yield* Effect.flip(handle.send("deaf", 256))
       assert(error._tag === "MessagesFull")
-      assert.deepStrictEqual([error.name, error.path, error.capacity], ["deaf", "deaf", 256])
+      assert.deepStrictEqual([error.child, error.path, error.capacity], ["deaf", "deaf", 256])
     }))
 })
 

@@ -1072,7 +1072,7 @@ describe("E7 a child's budget never outlives its parent's", () => {
       ]))
       for (const path of ["sub", "sub/idle"]) {
         const { clampedFrom, grace } = yield* handle.child(path)
-        assert.deepStrictEqual([grace, clampedFrom], [undefined, undefined])
+        assert.deepStrictEqual([grace, clampedFrom], ["infinity", undefined])
       }
     }))
 

@@ -550,7 +550,7 @@ describe("child(path)", () => {
         const path of ["", "/", "web/", "/web", "web//listener", "listener", "web/nobody", "metrics/nobody", "app"]
       ) {
         const error = yield* Effect.flip(handle.child(path))
-        assert.deepStrictEqual([error._tag, error.name], ["ChildNotFound", path])
+        assert.deepStrictEqual([error._tag, error.child], ["ChildNotFound", path])
       }
     }))
 
@@ -678,7 +678,7 @@ describe("add at run time", () => {
       const handle = yield* pool({}, [logged(log, "a")])
       const error = yield* Effect.flip(handle.add(Runnable.make("a", Effect.sync(() => log.push("second")))))
       assert(error._tag === "DuplicateChild")
-      assert.deepStrictEqual([error.name, error.supervisor, error.path], ["a", "app", "a"])
+      assert.deepStrictEqual([error.child, error.supervisor, error.path], ["a", "app", "a"])
       assert.deepStrictEqual(log, ["+a"])
       assert.deepStrictEqual(yield* names(handle), ["a"])
     }))
@@ -701,7 +701,7 @@ describe("add at run time", () => {
       yield* handle.add(Runnable.idle("b"))
       const error = yield* Effect.flip(handle.add(Runnable.idle("c")))
       assert(error._tag === "MaxChildrenReached")
-      assert.deepStrictEqual([error.name, error.supervisor, error.maxChildren], ["c", "app", 2])
+      assert.deepStrictEqual([error.child, error.supervisor, error.maxChildren], ["c", "app", 2])
       assert.deepStrictEqual(yield* names(handle), ["a", "b"])
       yield* handle.remove("a")
       yield* handle.add(Runnable.idle("c"))
@@ -861,7 +861,7 @@ describe("reconcile makes the children what the list says and touches only what 
       const log: Array<string> = []
       const handle = yield* pool({}, [logged(log, "a")])
       const error = yield* Effect.flip(handle.reconcile([logged(log, "b"), logged(log, "b")]))
-      assert.deepStrictEqual([error._tag, error._tag === "DuplicateChild" && error.name], ["DuplicateChild", "b"])
+      assert.deepStrictEqual([error._tag, error._tag === "DuplicateChild" && error.child], ["DuplicateChild", "b"])
       assert.deepStrictEqual(log, ["+a"])
       assert.deepStrictEqual(yield* names(handle), ["a"])
     }))
@@ -1056,6 +1056,6 @@ describe("errors of operations name what was asked and where", () => {
       yield* handle.stop("a")
       const error = yield* Effect.flip(handle.send("a", 1))
       assert(error._tag === "ChildNotRunning")
-      assert.deepStrictEqual([error.name, error.path, error.state], ["a", "a", "Stopped"])
+      assert.deepStrictEqual([error.child, error.path, error.state], ["a", "a", "Stopped"])
     }))
 })

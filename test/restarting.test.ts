@@ -1283,7 +1283,7 @@ describe("Administration (OTP's supervisor suite)", () => {
       for (const operation of ["start", "stop", "restart", "hold", "release", "remove"] as const) {
         const error = yield* Effect.flip(handle[operation]("ghost"))
         assert.instanceOf(error, SupervisorError.ChildNotFound)
-        assert.deepInclude(error, { name: "ghost", supervisor: "app" })
+        assert.deepInclude(error, { child: "ghost", supervisor: "app" })
       }
     }))
 

@@ -546,7 +546,7 @@ describe("A3 nothing starts once closing began", () => {
 
 const isDuplicate = (error: unknown, supervisor: string, name: string) => {
   assert.instanceOf(error, SupervisorError.DuplicateChild)
-  const { message, name: child, supervisor: of } = error as SupervisorError.DuplicateChild
+  const { message, child, supervisor: of } = error as SupervisorError.DuplicateChild
   assert.deepStrictEqual([of, child], [supervisor, name])
   assert.include(message, `"${supervisor}"`)
   assert.strictEqual(message.split(`"${name}"`).length > 2, true, message)

@@ -792,7 +792,7 @@ describe("E3 autoCleanup, keepAlive, maxChildren", () => {
       yield* handle.add(world.child("b"))
       const error = yield* Effect.flip(handle.add(world.child("c")))
       assert.instanceOf(error, SupervisorError.MaxChildrenReached)
-      assert.deepInclude(error, { name: "c", supervisor: "app", maxChildren: 2 })
+      assert.deepInclude(error, { child: "c", supervisor: "app", maxChildren: 2 })
       assert.strictEqual(world.logged(), "+a +b")
     }))
 

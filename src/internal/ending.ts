@@ -205,6 +205,7 @@ const finish = (
     case "Exhausted": {
       record(engine, run, exit, now, "giveUp")
       const cause = verdict.cause ?? exhausted(engine, cell)
+      engine.telemetry.exhausted(engine, cell)
       engine.transition(cell, { _tag: "GaveUp", cause }, exit)
       return engine.fail(cell, cause)
     }

@@ -186,7 +186,7 @@ export class Engine {
   }
 
   duplicateError(name: string): DuplicateChild {
-    return new DuplicateChild({ name, path: `${this.prefix}${name}`, supervisor: this.name })
+    return new DuplicateChild({ child: name, path: `${this.prefix}${name}`, supervisor: this.name })
   }
 
   // -- Transitions

@@ -175,23 +175,44 @@ const operations: Record<Operation, (engine: Engine, cell: Cell) => Done> = {
 export const operate = (
   engine: Engine,
   operation: Operation,
-  name: string
+  path: string
 ): Effect.Effect<Outcome, ChildNotFound | SupervisorClosed> =>
   Effect.withFiber((fiber) => {
-    const found = find(engine, operation, name)
+    const found = find(engine, operation, path)
     if (Effect.isEffect(found)) return found
-    const done = operations[operation](engine, found)
+    const { cell } = found
+    const { run } = cell
+    const done = operations[operation](found.engine, cell)
     if (typeof done === "string") return Effect.succeed(done)
-    return isWithin(found.run, fiber.getRef(Control.Current)) ? Effect.succeed("done") : done
+    return isWithin(run, fiber.getRef(Control.Current)) ? Effect.succeed("done") : done
   })
 
+/** A child by its path: its own name, or the names of those above it and its own. */
 export const find = (
   engine: Engine,
   operation: string,
-  name: string
-): Cell | Effect.Effect<never, ChildNotFound | SupervisorClosed> => {
-  if (engine.phase._tag !== "Open") return Effect.fail(engine.closedError(`${operation}("${name}")`))
-  return engine.cells.get(name) ?? Effect.fail(new ChildNotFound({ name, supervisor: engine.name }))
+  path: string
+): { readonly engine: Engine; readonly cell: Cell } | Effect.Effect<never, ChildNotFound | SupervisorClosed> => {
+  const found = lookUp(engine, path)
+  const at = found?.engine ?? engine
+  if (at.phase._tag !== "Open") return Effect.fail(at.closedError(`${operation}("${path}")`))
+  return found ?? Effect.fail(new ChildNotFound({ child: path, supervisor: engine.name }))
+}
+
+const lookUp = (engine: Engine, path: string): { readonly engine: Engine; readonly cell: Cell } | undefined => {
+  let at = engine
+  let cell = at.cells.get(path)
+  if (cell !== undefined || !path.includes("/")) return cell && { engine, cell }
+  for (const name of path.split("/")) {
+    if (cell !== undefined) {
+      const { nested } = cell.run ?? {}
+      if (nested === undefined) return undefined
+      at = nested
+    }
+    cell = at.cells.get(name)
+    if (cell === undefined) return undefined
+  }
+  return cell && { engine: at, cell }
 }
 
 export const isWithin = (run: Incarnation | undefined, control: unknown): boolean =>
@@ -214,7 +235,7 @@ export const addWith = (
   if (engine.cells.has(name)) return Effect.fail(engine.duplicateError(name))
   const { maxChildren } = engine.settings
   if (engine.cells.size >= maxChildren) {
-    return Effect.fail(new MaxChildrenReached({ name, supervisor: engine.name, maxChildren }))
+    return Effect.fail(new MaxChildrenReached({ child: name, supervisor: engine.name, maxChildren }))
   }
   const cell = engine.insert(runnable, engine.borrow(context))
   engine.launch(cell)
@@ -223,20 +244,21 @@ export const addWith = (
 
 export const send = (
   engine: Engine,
-  name: string,
+  path: string,
   message: unknown
 ): Effect.Effect<void, ChildNotFound | ChildNotRunning | MessagesFull | SupervisorClosed> =>
   Effect.suspend((): Effect.Effect<void, ChildNotFound | ChildNotRunning | MessagesFull | SupervisorClosed> => {
-    const found = find(engine, "send", name)
+    const found = find(engine, "send", path)
     if (Effect.isEffect(found)) return found
-    const { state } = found
-    const path = engine.pathOf(found)
+    const { cell } = found
+    const { state } = cell
+    const about = { child: cell.name, path: found.engine.pathOf(cell) }
     if (state._tag !== "Starting" && state._tag !== "Running") {
-      return Effect.fail(new ChildNotRunning({ name, path, state: state._tag }))
+      return Effect.fail(new ChildNotRunning({ ...about, state: state._tag }))
     }
     return state.run.inbox().offer(message)
       ? Effect.void
-      : Effect.fail(new MessagesFull({ name, path, capacity: messageCapacity }))
+      : Effect.fail(new MessagesFull({ ...about, capacity: messageCapacity }))
   })
 
 /** Asks everything to stop; waits for the end, unless whoever asks is part of it. */
@@ -252,15 +274,10 @@ export const status = (engine: Engine): Effect.Effect<Snapshot> => Effect.sync((
 
 export const child = (engine: Engine, path: string): Effect.Effect<ChildSnapshot, ChildNotFound> =>
   Effect.suspend(() => {
-    let at: Engine | undefined = engine
-    const segments = path.split("/")
-    for (let index = 0; index < segments.length; index++) {
-      const cell: Cell | undefined = at?.cells.get(segments[index]!)
-      if (at === undefined || cell === undefined) break
-      if (index === segments.length - 1) return Effect.succeed(snapshotChild(at, cell, engine.prefix.length))
-      at = cell.run?.nested
-    }
-    return Effect.fail(new ChildNotFound({ name: path, supervisor: engine.name }))
+    const found = lookUp(engine, path)
+    return found === undefined
+      ? Effect.fail(new ChildNotFound({ child: path, supervisor: engine.name }))
+      : Effect.succeed(snapshotChild(found.engine, found.cell, engine.prefix.length))
   })
 
 const watch = <A>(engine: Engine, first: () => ReadonlyArray<A>): Stream.Stream<A | SupervisorEvent> =>

@@ -84,7 +84,7 @@ export const reconcile = (
       const { maxChildren } = engine.settings
       if (children.length > maxChildren) {
         const { name } = children[maxChildren]!
-        return Effect.fail(new MaxChildrenReached({ name, supervisor: engine.name, maxChildren }))
+        return Effect.fail(new MaxChildrenReached({ child: name, supervisor: engine.name, maxChildren }))
       }
       const { context } = fiber
       const foreseen = plan(engine, wanted)

@@ -74,21 +74,21 @@ const enter = (run: Incarnation, report: Reloaded, path: string, exit: Exit.Exit
   }
 }
 
-const reloadCells = (engine: Engine, cells: Iterable<Cell>): Effect.Effect<ReloadReport> =>
+const reloadCells = (engine: Engine, cells: Iterable<Cell>, from: number): Effect.Effect<ReloadReport> =>
   Effect.suspend(() => {
     const report: Reloaded = { handled: [], ignored: [], failed: [], timedOut: [] }
     // In a fiber of the supervisor: a caller who goes away does not interrupt a handler halfway.
-    return Fiber.join(engine.fork(Effect.as(reloadInto(engine, cells, report, engine.prefix.length), report)))
+    return Fiber.join(engine.fork(Effect.as(reloadInto(engine, cells, report, from), report)))
   })
 
 export const reload = (engine: Engine): Effect.Effect<ReloadReport> =>
-  Effect.suspend(() => reloadCells(engine, engine.cells.values()))
+  Effect.suspend(() => reloadCells(engine, engine.cells.values(), engine.prefix.length))
 
 export const reloadChild = (
   engine: Engine,
-  name: string
+  path: string
 ): Effect.Effect<ReloadReport, ChildNotFound | SupervisorClosed> =>
   Effect.suspend((): Effect.Effect<ReloadReport, ChildNotFound | SupervisorClosed> => {
-    const found = operations.find(engine, "reloadChild", name)
-    return Effect.isEffect(found) ? found : reloadCells(engine, [found])
+    const found = operations.find(engine, "reloadChild", path)
+    return Effect.isEffect(found) ? found : reloadCells(found.engine, [found.cell], engine.prefix.length)
   })

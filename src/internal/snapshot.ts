@@ -7,7 +7,8 @@ import type { ChildSnapshot, Snapshot } from "../Snapshot.ts"
 import type { Cell } from "./cell.ts"
 import type { Engine } from "./engine.ts"
 
-const finite = (millis: number): number | undefined => millis === Number.POSITIVE_INFINITY ? undefined : millis
+/** A time that survives JSON. */
+const finite = (millis: number): number | "infinity" => millis === Number.POSITIVE_INFINITY ? "infinity" : millis
 
 /** A child, with its path as seen from the supervisor whose own path is `from` characters long. */
 export const snapshotChild = (engine: Engine, cell: Cell, from: number = 0): ChildSnapshot => {
@@ -28,7 +29,7 @@ export const snapshotChild = (engine: Engine, cell: Cell, from: number = 0): Chi
       ? "healthy"
       : "unhealthy",
     grace: finite(grace),
-    clampedFrom: grace < settings.graceMillis ? finite(settings.graceMillis) ?? "infinity" : undefined,
+    clampedFrom: grace < settings.graceMillis ? finite(settings.graceMillis) : undefined,
     significant: settings.significant,
     history: cell.records,
     supervisor: run?.nested === undefined ? undefined : snapshotOf(run.nested, from)

@@ -125,11 +125,16 @@ const askAndWait = Effect.fnUntraced(function*(engine: Engine, cell: Cell, state
   const limits = { grace: graceEnd, hard: graceEnd + patience(engine, cell, graceEnd) }
   bounce(engine.dispatcher, () => run.ask(limits), undefined)
   yield* leaves(engine, cell, state, graceEnd - engine.now, (end) => {
-    state.hurry = end
+    state.hurry = () => {
+      state.hurry = notWaiting
+      end()
+    }
   })
+  const wasHurried = state.hurry === notWaiting
   // A hurry cuts graces only: a child that cleans up has its time.
   state.hurry = notWaiting
   if (cell.state !== state) return
+  if (!wasHurried) engine.telemetry.graceExpired(engine, cell)
   bounce(engine.dispatcher, interrupt, run)
   yield* waitOrAbandon(engine, cell, state)
 })

@@ -184,7 +184,7 @@ export class Telemetry {
       case "Backoff": {
         // In a storm one line speaks for all.
         if (this.storming || !isPowerOfTwo(state.attempt)) return
-        const restart = `restart ${state.attempt} in ${state.delayMillis} ms`
+        const restart = `restart ${state.attempt} in ${Math.round(state.delayMillis)} ms`
         if (Exit.isSuccess(state.exit)) return log(`${path} ended; ${restart}`)
         const { cause } = state.exit
         // The first of a row has the whole cause; after that one line will do, but for defects: those are bugs.
@@ -204,6 +204,24 @@ export class Telemetry {
       case "Abandoned":
         return log(`${path} would not end and is abandoned: its fiber still runs`)
     }
+  }
+
+  /** A child was asked to stop, listened, and did not manage in time. */
+  graceExpired(engine: Engine, cell: Cell): void {
+    const child = engine.pathOf(cell)
+    this.log("Warn", `${child} did not stop within its grace of ${engine.graceOf(cell)} ms and is interrupted`, {
+      child,
+      incarnation: cell.incarnation
+    })
+  }
+
+  /** All restarts that the children of a supervisor share are spent. */
+  exhausted(engine: Engine, cell: Cell): void {
+    const child = engine.pathOf(cell)
+    this.log("Error", `${child} made one restart more than the intensity of supervisor ${engine.name} allows`, {
+      child,
+      incarnation: cell.incarnation
+    })
   }
 
   /** A child has left the map. */
