@@ -2,9 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Cause, Effect, Exit, Layer, Schedule } from "effect"
 import { ProcessManager, RestartPolicy, Runnable, Signals, Supervisor, SupervisorError } from "effect-supervisor"
 import { TestClock } from "effect/testing"
-
-/** Lets everything run that can run without time passing. */
-const settle = Effect.yieldNow.pipe(Effect.repeat({ times: 50 }))
+import { settle } from "./support.ts"
 
 /** The error that a wrong description throws, which names the subject and the option. */
 const refused = (make: () => unknown, subject: string, option: string): SupervisorError.InvalidOption => {

@@ -2,14 +2,9 @@ import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Effect, Fiber, Schedule, Stream } from "effect"
 import { Control, ProcessManager, Runnable, type Snapshot, Supervisor, type SupervisorEvent } from "effect-supervisor"
 import { TestClock } from "effect/testing"
+import { openPool, settle } from "./support.ts"
 
 type Handle = Supervisor.Handle<string>
-
-/** Lets everything run that can run without time passing. */
-const settle = Effect.yieldNow.pipe(Effect.repeat({ times: 50 }))
-
-const pool = (options?: ProcessManager.Options<string>, children: ReadonlyArray<Runnable.Runnable<string>> = []) =>
-  ProcessManager.start(ProcessManager.make("app", children, { keepAlive: true, ...options }))
 
 /** Reads a stream from now on; what it has got so far, and its end, can be looked at. */
 const read = <A>(stream: Stream.Stream<A>) =>
@@ -58,7 +53,7 @@ const spy = (inside: Deferred.Deferred<Supervisor.Handle<never>>) =>
 describe("C4 events are published in order, with the transition", () => {
   it.effect("the life of a child, from added to removed", () =>
     Effect.gen(function*() {
-      const handle = yield* pool({ escalate: "never" })
+      const handle = yield* openPool([], { escalate: "never" })
       const { got } = yield* read(handle.events)
       let lives = 0
       yield* Effect.forkChild(handle.add(
@@ -93,7 +88,7 @@ describe("C4 events are published in order, with the transition", () => {
 
   it.effect("a transition carries the time, the incarnation, the new state and how the incarnation ended", () =>
     Effect.gen(function*() {
-      const handle = yield* pool({ escalate: "never" })
+      const handle = yield* openPool([], { escalate: "never" })
       const { got } = yield* read(handle.events)
       yield* TestClock.adjust("3 seconds")
       yield* Effect.forkChild(handle.add(
@@ -138,7 +133,7 @@ describe("C4 events are published in order, with the transition", () => {
 
   it.effect("an event is there when the operation that caused it returns", () =>
     Effect.gen(function*() {
-      const handle = yield* pool({}, [Runnable.idle("a")])
+      const handle = yield* openPool([Runnable.idle("a")])
       const { got } = yield* read(handle.events)
       yield* handle.stop("a")
       yield* settle
@@ -147,7 +142,7 @@ describe("C4 events are published in order, with the transition", () => {
 
   it.effect("a failing health check is an event", () =>
     Effect.gen(function*() {
-      const handle = yield* pool({}, [
+      const handle = yield* openPool([
         Runnable.make("x", Effect.never, {
           health: { check: Effect.fail("sick"), interval: "1 second", failures: 2 },
           restart: Schedule.spaced("1 hour")
@@ -162,7 +157,7 @@ describe("C4 events are published in order, with the transition", () => {
 
   it.effect("a storm of restarts is one event", () =>
     Effect.gen(function*() {
-      const handle = yield* pool({ escalate: "never" })
+      const handle = yield* openPool([], { escalate: "never" })
       const { got } = yield* read(handle.events)
       yield* handle.add(Runnable.make("x", Effect.fail("boom"), { restart: Schedule.recurs(500) }))
       while ((yield* handle.child("x")).state._tag !== "GaveUp") yield* settle
@@ -174,7 +169,7 @@ describe("C4 events are published in order, with the transition", () => {
 describe("C4 changes begins with a snapshot", () => {
   it.effect("first the snapshot of this moment, then every event since", () =>
     Effect.gen(function*() {
-      const handle = yield* pool({}, [Runnable.idle("a")])
+      const handle = yield* openPool([Runnable.idle("a")])
       const { got } = yield* read(handle.changes)
       yield* handle.add(Runnable.idle("b"))
       yield* settle
@@ -188,7 +183,7 @@ describe("C4 changes begins with a snapshot", () => {
 
   it.effect("the snapshot is of when the stream is run, not of when it was made", () =>
     Effect.gen(function*() {
-      const handle = yield* pool({}, [Runnable.idle("a")])
+      const handle = yield* openPool([Runnable.idle("a")])
       const stream = handle.changes
       yield* handle.stop("a")
       const { got } = yield* read(stream)
@@ -197,7 +192,7 @@ describe("C4 changes begins with a snapshot", () => {
 
   it.effect("nothing is missing and nothing is there twice: the events lead from the snapshot to the status", () =>
     Effect.gen(function*() {
-      const handle = yield* pool()
+      const handle = yield* openPool()
       const reader = yield* Effect.forkChild(
         Effect.forEach(Array.from({ length: 20 }), () => Effect.andThen(settle, read(handle.changes)))
       )
@@ -227,7 +222,7 @@ describe("C4 changes begins with a snapshot", () => {
 
   it.effect("of a supervisor that has ended: its last snapshot, then the end", () =>
     Effect.gen(function*() {
-      const handle = yield* pool({}, [Runnable.idle("a")])
+      const handle = yield* openPool([Runnable.idle("a")])
       yield* handle.shutdown
       assert.deepStrictEqual(lines(yield* Stream.runCollect(handle.changes)), ["snapshot a:Stopped"])
       assert.deepStrictEqual(lines(yield* Stream.runCollect(handle.events)), [])
@@ -246,7 +241,7 @@ const churn = (handle: Handle, times: number) =>
 describe("C4 a slow reader loses old events and is told how many; it slows nobody", () => {
   it.effect("what it gets and what it is told to have lost is all there was", () =>
     Effect.gen(function*() {
-      const handle = yield* pool({}, [Runnable.idle("a")])
+      const handle = yield* openPool([Runnable.idle("a")])
       const resume = yield* Deferred.make<void>()
       const slow: Array<SupervisorEvent> = []
       yield* Effect.forkChild(Stream.runForEach(handle.events, (event) =>
@@ -277,7 +272,7 @@ describe("C4 a slow reader loses old events and is told how many; it slows nobod
 
   it.effect("after it has caught up it gets every event again", () =>
     Effect.gen(function*() {
-      const handle = yield* pool({}, [Runnable.idle("a")])
+      const handle = yield* openPool([Runnable.idle("a")])
       const resume = yield* Deferred.make<void>()
       const got: Array<SupervisorEvent> = []
       yield* Effect.forkChild(Stream.runForEach(handle.events, (event) =>
@@ -298,7 +293,7 @@ describe("C4 a slow reader loses old events and is told how many; it slows nobod
 
   it.effect("a reader who never reads holds nothing up, and no more than a bounded number of events", () =>
     Effect.gen(function*() {
-      const handle = yield* pool({}, [Runnable.idle("a")])
+      const handle = yield* openPool([Runnable.idle("a")])
       const got: Array<SupervisorEvent> = []
       const stuck = yield* Effect.forkChild(
         Stream.runForEach(handle.events, (event) => Effect.andThen(Effect.sync(() => got.push(event)), Effect.never))
@@ -314,7 +309,7 @@ describe("C4 a slow reader loses old events and is told how many; it slows nobod
 describe("events of many readers and of nested supervisors", () => {
   it.effect("every reader gets every event", () =>
     Effect.gen(function*() {
-      const handle = yield* pool()
+      const handle = yield* openPool()
       const readers = yield* Effect.forEach(Array.from({ length: 50 }), () => read(handle.events))
       yield* handle.add(Runnable.idle("a"))
       yield* settle
@@ -325,7 +320,7 @@ describe("events of many readers and of nested supervisors", () => {
 
   it.effect("a reader who leaves disturbs no other", () =>
     Effect.gen(function*() {
-      const handle = yield* pool()
+      const handle = yield* openPool()
       const [first, second] = [yield* read(handle.events), yield* read(handle.events)]
       yield* Fiber.interrupt(first.fiber)
       yield* handle.add(Runnable.idle("a"))
@@ -416,7 +411,7 @@ describe("events of many readers and of nested supervisors", () => {
 describe("the stream ends with the supervisor", () => {
   it.effect("after the last event", () =>
     Effect.gen(function*() {
-      const handle = yield* pool({}, [Runnable.idle("a")])
+      const handle = yield* openPool([Runnable.idle("a")])
       const { fiber, got } = yield* read(handle.events)
       yield* handle.shutdown
       yield* Fiber.join(fiber)
@@ -448,7 +443,7 @@ describe("the stream ends with the supervisor", () => {
 
   it.effect("a slow reader still gets what was published before the end", () =>
     Effect.gen(function*() {
-      const handle = yield* pool({}, [Runnable.idle("a"), Runnable.idle("b")])
+      const handle = yield* openPool([Runnable.idle("a"), Runnable.idle("b")])
       const resume = yield* Deferred.make<void>()
       const got: Array<SupervisorEvent> = []
       const fiber = yield* Effect.forkChild(Stream.runForEach(handle.events, (event) =>
@@ -575,7 +570,7 @@ describe("snapshots and events are plain data", () => {
 
   it.effect("a back-off that would last for ever too", () =>
     Effect.gen(function*() {
-      const handle = yield* pool()
+      const handle = yield* openPool()
       const { got } = yield* read(handle.changes)
       yield* Effect.forkChild(handle.add(
         Runnable.make("x", Effect.fail("boom"), { restart: Schedule.spaced("Infinity") })
@@ -588,7 +583,7 @@ describe("snapshots and events are plain data", () => {
 
   it.effect("a snapshot does not change after it was given out", () =>
     Effect.gen(function*() {
-      const handle = yield* pool({}, [Runnable.idle("a")])
+      const handle = yield* openPool([Runnable.idle("a")])
       const before = yield* handle.status
       const copy = structuredClone(before)
       yield* handle.stop("a")

@@ -3,26 +3,7 @@ import { Cause, Deferred, Effect, Exit, Schedule, Stream } from "effect"
 import { Control, ProcessManager, Runnable, type Supervisor, SupervisorError } from "effect-supervisor"
 import type { SupervisorEvent } from "effect-supervisor"
 import { TestClock } from "effect/testing"
-
-/** One turn of the event loop. */
-const turn = Effect.callback<void>((resume) => {
-  setImmediate(() => resume(Effect.void))
-})
-
-/** Lets everything that can go on without time go on. */
-const settle = Effect.repeat(turn, { times: 4 })
-
-/** A running manager, which at the end of the test waits for no grace: no time passes then. */
-const pool = (children: ReadonlyArray<Runnable.Runnable<string>>, options?: ProcessManager.Options<string>) =>
-  Effect.tap(
-    ProcessManager.start(
-      ProcessManager.make("app", children, { keepAlive: true, autoCleanup: false, escalate: "never", ...options })
-    ),
-    (handle) => Effect.addFinalizer(() => handle.shutdownNow)
-  )
-
-const shown = (handle: Supervisor.Handle<string>, name: string) =>
-  Effect.map(handle.child(name), ({ incarnation, state }) => `${state._tag} ${incarnation}`)
+import { pool, settle, shown } from "./support.ts"
 
 const lastCause = (handle: Supervisor.Handle<string>, name: string) =>
   Effect.map(handle.child(name), ({ history }) => {

@@ -2,11 +2,9 @@ import { assert, describe, it } from "@effect/vitest"
 import { Cause, Context, Deferred, Effect, Exit, Fiber, Layer, Schedule, Scope } from "effect"
 import { Control, ProcessManager, Runnable, Supervisor, SupervisorError } from "effect-supervisor"
 import { TestClock } from "effect/testing"
+import { openPool, settle } from "./support.ts"
 
 type Log = Array<string>
-
-/** Lets everything run that can run without time passing. */
-const settle = Effect.yieldNow.pipe(Effect.repeat({ times: 50 }))
 
 const acquire = (log: Log, name: string) =>
   Effect.acquireRelease(Effect.sync(() => log.push(`+${name}`)), () => Effect.sync(() => log.push(`-${name}`)))
@@ -40,14 +38,11 @@ class Db extends Context.Service<Db, { readonly id: number }>()("test/Db") {
   }
 }
 
-const pool = <E = never>(children: ReadonlyArray<Runnable.Runnable<E>> = []) =>
-  ProcessManager.start(ProcessManager.make("app", children, { keepAlive: true }))
-
 describe("Runnable.fromLayer", () => {
   it.effect("every incarnation builds the layer afresh, after the one before was released", () =>
     Effect.gen(function*() {
       const log: Log = []
-      const handle = yield* pool([Runnable.fromLayer("db", Db.layer(log))])
+      const handle = yield* openPool([Runnable.fromLayer("db", Db.layer(log))])
       yield* handle.restart("db")
       yield* handle.stop("db")
       assert.deepStrictEqual(log, ["+db1", "-db1", "+db2", "-db2"])
@@ -59,7 +54,7 @@ describe("Runnable.fromLayer", () => {
       const db = Db.layer(log)
       const user = (name: string) => Layer.effectDiscard(Effect.map(Db, ({ id }) => log.push(`${name} has ${id}`)))
       const both = Layer.mergeAll(Layer.provide(user("a"), db), Layer.provide(user("b"), db))
-      yield* pool([Runnable.fromLayer("both", both)])
+      yield* openPool([Runnable.fromLayer("both", both)])
       assert.deepStrictEqual(log.toSorted(), ["+db1", "a has 1", "b has 1"])
     }))
 
@@ -80,7 +75,7 @@ describe("Runnable.fromLayer", () => {
       const log: Log = []
       const build = Effect.andThen(Effect.sleep("1 second"), acquire(log, "layer"))
       const starting = yield* Effect.forkChild(
-        pool([Runnable.fromLayer("layer", Layer.effectDiscard(build)), logged(log, "next")])
+        openPool([Runnable.fromLayer("layer", Layer.effectDiscard(build)), logged(log, "next")])
       )
       yield* settle
       assert.deepStrictEqual(log, [])
@@ -95,7 +90,7 @@ describe("Runnable.fromLayer", () => {
     Effect.gen(function*() {
       let builds = 0
       const layer = Layer.effectDiscard(Effect.suspend(() => ++builds < 3 ? Effect.fail("no network") : Effect.void))
-      const handle = yield* pool([Runnable.fromLayer("net", layer, { restart: Schedule.recurs(5) })])
+      const handle = yield* openPool([Runnable.fromLayer("net", layer, { restart: Schedule.recurs(5) })])
       const child = yield* handle.child("net")
       assert.deepStrictEqual([child.state._tag, child.incarnation], ["Running", 3])
     }))
@@ -112,7 +107,7 @@ describe("Runnable.fromLayer", () => {
   it.effect("an option of its own goes before its default", () =>
     Effect.gen(function*() {
       const handle = yield* Effect.forkChild(
-        pool([Runnable.fromLayer("slow", Layer.effectDiscard(Effect.sleep("1 second")), { ready: "started" })])
+        openPool([Runnable.fromLayer("slow", Layer.effectDiscard(Effect.sleep("1 second")), { ready: "started" })])
       )
       yield* settle
       assert.isDefined(handle.pollUnsafe())
@@ -132,7 +127,7 @@ describe("Runnable.layer", () => {
   it.effect("building it starts the child, closing it stops the child and takes it out", () =>
     Effect.gen(function*() {
       const log: Log = []
-      const handle = yield* pool()
+      const handle = yield* openPool<never>()
       const scope = yield* Scope.make()
       yield* Layer.buildWithScope(Runnable.layer(logged(log, "a")), scope).pipe(
         Effect.provideService(Supervisor, handle)
@@ -196,7 +191,7 @@ describe("Runnable.layer", () => {
   it.effect("one whose name was taken does not take the other's child out when it is closed", () =>
     Effect.gen(function*() {
       const log: Log = []
-      const handle = yield* pool([logged(log, "a")])
+      const handle = yield* openPool<never>([logged(log, "a")])
       const exit = yield* Effect.exit(
         Effect.scoped(Layer.build(Runnable.layer(Runnable.idle("a")))).pipe(Effect.provideService(Supervisor, handle))
       )
@@ -208,7 +203,7 @@ describe("Runnable.layer", () => {
   it.effect("interrupting the build of a child that is still starting stops it and takes it out", () =>
     Effect.gen(function*() {
       const log: Log = []
-      const handle = yield* pool()
+      const handle = yield* openPool<never>()
       const building = yield* Effect.forkChild(
         Effect.scoped(Layer.build(Runnable.layer(logged(log, "a", Effect.never, { ready: "signal" })))).pipe(
           Effect.provideService(Supervisor, handle)

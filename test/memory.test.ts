@@ -1,8 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Deferred, Effect, Exit, References, Schedule, Stream, Tracer } from "effect"
+import { Deferred, Effect, Exit, Schedule, Stream, Tracer } from "effect"
 import { Control, ProcessManager, RestartPolicy, Runnable, type Supervisor } from "effect-supervisor"
 import { setFlagsFromString } from "node:v8"
 import { runInNewContext } from "node:vm"
+import { openPool, quiet } from "./support.ts"
 
 setFlagsFromString("--expose-gc")
 const gc: () => void = globalThis.gc ?? runInNewContext("gc")
@@ -34,12 +35,10 @@ const assertFlat = ({ bytes, rounds }: { readonly bytes: number; readonly rounds
 
 const resident: Runnable.Runnable<string> = Runnable.idle("resident")
 
-const pool = ProcessManager.start(ProcessManager.make("app", [resident], { keepAlive: true, escalate: "never" }))
+const pool = openPool([resident], { escalate: "never" })
 
 /** Long enough for whoever has something to do. */
 const turns = Effect.forEach([1, 2, 3], () => Effect.yieldNow, { discard: true })
-
-const quiet = Effect.provideService(References.MinimumLogLevel, "None")
 
 /** A child that can be told to fail a number of times in a row, and how to tell it and wait. */
 const restless = (policy: Runnable.Options<string>["restart"]) => {

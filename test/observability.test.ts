@@ -2,12 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Cause, Deferred, Effect, Layer, Logger, Metric, Option, References, Schedule, Tracer } from "effect"
 import { Control, ProcessManager, RestartPolicy, Runnable, type State, type Supervisor } from "effect-supervisor"
 import { TestClock } from "effect/testing"
-
-/** Lets everything run that can run without time passing. */
-const settle = Effect.yieldNow.pipe(Effect.repeat({ times: 50 }))
-
-const pool = (children: ReadonlyArray<Runnable.Runnable<string>> = []) =>
-  ProcessManager.start(ProcessManager.make("app", children, { keepAlive: true, escalate: "never", autoCleanup: false }))
+import { pool, settle } from "./support.ts"
 
 const add = (handle: Supervisor.Handle<string>, runnable: Runnable.Runnable<string>) =>
   Effect.andThen(Effect.forkChild(handle.add(runnable)), settle)

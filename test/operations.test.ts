@@ -11,14 +11,9 @@ import {
 } from "effect-supervisor"
 import { TestClock } from "effect/testing"
 import { readFileSync } from "node:fs"
+import { openPool, settle } from "./support.ts"
 
 type Handle = Supervisor.Handle<string>
-
-/** Lets everything run that can run without time passing. */
-const settle = Effect.yieldNow.pipe(Effect.repeat({ times: 50 }))
-
-const pool = (options?: ProcessManager.Options<string>, children: ReadonlyArray<Runnable.Runnable<string>> = []) =>
-  ProcessManager.start(ProcessManager.make("app", children, { keepAlive: true, ...options }))
 
 const stateOf = (handle: Handle, path: string) =>
   handle.child(path).pipe(
@@ -191,7 +186,7 @@ const subject = (first: Effect.Effect<unknown, string>, options?: Runnable.Optio
   return Runnable.make("x", Effect.suspend(() => ++lives === 1 ? first : next), { onReload: Effect.void, ...options })
 }
 
-const open = pool({ autoCleanup: false, escalate: "never" })
+const open = openPool([], { autoCleanup: false, escalate: "never" })
 
 /** A gate that the end of the test opens, so that nothing is left waiting at it. */
 const gate = Effect.acquireRelease(Deferred.make<void>(), (deferred) => Deferred.succeed(deferred, undefined))
@@ -321,7 +316,7 @@ describe("C3 every operation has a defined outcome in every state", () => {
 
   it.effect("an operation after which a child starts again begins a new life: its counters start afresh", () =>
     Effect.gen(function*() {
-      const handle = yield* pool({ escalate: "never" })
+      const handle = yield* openPool([], { escalate: "never" })
       let lives = 0
       yield* handle.add(Runnable.make("x", Effect.suspend(() => Effect.fail(`life ${++lives}`)), {
         restart: Schedule.recurs(2)
@@ -337,7 +332,7 @@ describe("C3 every operation has a defined outcome in every state", () => {
 
   it.effect("an abandoned child whose fiber ends after all is stopped and can be started", () =>
     Effect.gen(function*() {
-      const handle = yield* pool()
+      const handle = yield* openPool()
       const stubborn = yield* Deferred.make<void>()
       yield* handle.add(subject(Effect.uninterruptible(Deferred.await(stubborn)), { abandonAfter: "1 second" }))
       const stopping = yield* Effect.forkChild(handle.stop("x"))
@@ -354,7 +349,7 @@ describe("C3 every operation has a defined outcome in every state", () => {
 
   it.effect("an abandoned child that may overlap is started beside the fiber that would not end", () =>
     Effect.gen(function*() {
-      const handle = yield* pool()
+      const handle = yield* openPool()
       const stubborn = yield* gate
       yield* handle.add(subject(Effect.uninterruptible(Deferred.await(stubborn)), {
         abandonAfter: "1 second",
@@ -374,7 +369,7 @@ describe("C3 every operation has a defined outcome in every state", () => {
 
   it.effect("a caller who is interrupted leaves nothing half done", () =>
     Effect.gen(function*() {
-      const handle = yield* pool()
+      const handle = yield* openPool()
       const drained = yield* Deferred.make<void>()
       yield* handle.add(subject(Effect.andThen(Control.shutdown, Deferred.await(drained)), { grace: "1 hour" }))
       const caller = yield* Effect.forkChild(handle.restart("x"))
@@ -389,7 +384,7 @@ describe("C3 every operation has a defined outcome in every state", () => {
 
   it.effect("of two wishes for a stopping child the later one wins, and both callers are told", () =>
     Effect.gen(function*() {
-      const handle = yield* pool()
+      const handle = yield* openPool()
       const drained = yield* Deferred.make<void>()
       yield* handle.add(subject(Effect.andThen(Control.shutdown, Deferred.await(drained)), { grace: "1 hour" }))
       const restart = yield* Effect.forkChild(handle.restart("x"))
@@ -412,7 +407,7 @@ describe("C3 every operation has a defined outcome in every state", () => {
           restart: Schedule.spaced("1 minute")
         }
       )
-      const handle = yield* pool({ strategy: "one-for-all" })
+      const handle = yield* openPool([], { strategy: "one-for-all" })
       yield* handle.add(logged(log, "sibling"))
       yield* Effect.forkChild(handle.add(failing))
       yield* settle
@@ -487,7 +482,7 @@ describe("C1 status answers whatever a child is doing", () => {
 
   it.effect("the last eight ends are remembered, with what was decided", () =>
     Effect.gen(function*() {
-      const handle = yield* pool()
+      const handle = yield* openPool()
       let lives = 0
       yield* handle.add(Runnable.make("x", Effect.suspend(() => ++lives <= 10 ? Effect.fail("boom") : Effect.never), {
         restart: Schedule.forever
@@ -505,7 +500,7 @@ describe("C1 status answers whatever a child is doing", () => {
 
   it.effect("a supervisor that has stopped still says how it ended", () =>
     Effect.gen(function*() {
-      const handle = yield* pool({}, [Runnable.idle("a")])
+      const handle = yield* openPool([Runnable.idle("a")])
       yield* handle.shutdown
       const status = yield* handle.status
       assert.strictEqual(status.state, "Stopped")
@@ -582,7 +577,7 @@ describe("add at run time", () => {
 
   it.effect("the child is started, and add waits until it is ready", () =>
     Effect.gen(function*() {
-      const handle = yield* pool()
+      const handle = yield* openPool()
       const serving = yield* Deferred.make<void>()
       const adding = yield* Effect.forkChild(handle.add(
         Runnable.make("x", Deferred.await(serving).pipe(Effect.andThen(Control.ready), Effect.andThen(Effect.never)), {
@@ -600,7 +595,7 @@ describe("add at run time", () => {
   it.effect("the child goes to the end of the order", () =>
     Effect.gen(function*() {
       const log: Array<string> = []
-      const handle = yield* pool({}, [logged(log, "a")])
+      const handle = yield* openPool([logged(log, "a")])
       yield* handle.add(logged(log, "b"))
       yield* handle.add(logged(log, "c"))
       assert.deepStrictEqual(yield* names(handle), ["a", "b", "c"])
@@ -611,7 +606,7 @@ describe("add at run time", () => {
   it.effect("the child has the services of whoever added it, in every incarnation", () =>
     Effect.gen(function*() {
       const heard: Array<string> = []
-      const handle = yield* pool()
+      const handle = yield* openPool()
       const greeter = Runnable.make(
         "greeter",
         Effect.gen(function*() {
@@ -630,7 +625,7 @@ describe("add at run time", () => {
   it.effect("the services of whoever added it reach its health check and its onReload too", () =>
     Effect.gen(function*() {
       const heard: Array<string> = []
-      const handle = yield* pool()
+      const handle = yield* openPool()
       const hear = (what: string) => Effect.map(Greeting, (greeting) => heard.push(`${what} ${greeting}`))
       const child = Runnable.make("x", Effect.never, { onReload: hear("reload"), health: { check: hear("health") } })
       yield* handle.add(child).pipe(Effect.provideService(Greeting, "hello"))
@@ -675,7 +670,7 @@ describe("add at run time", () => {
   it.effect("a name that is taken is refused, naming both, and changes nothing", () =>
     Effect.gen(function*() {
       const log: Array<string> = []
-      const handle = yield* pool({}, [logged(log, "a")])
+      const handle = yield* openPool([logged(log, "a")])
       const error = yield* Effect.flip(handle.add(Runnable.make("a", Effect.sync(() => log.push("second")))))
       assert(error._tag === "DuplicateChild")
       assert.deepStrictEqual([error.child, error.supervisor, error.path], ["a", "app", "a"])
@@ -685,7 +680,7 @@ describe("add at run time", () => {
 
   it.effect("a name is free again when its child was removed or has completed", () =>
     Effect.gen(function*() {
-      const handle = yield* pool()
+      const handle = yield* openPool()
       yield* handle.add(Runnable.make("a", Effect.void))
       assert.strictEqual((yield* handle.status).completed, 1)
       yield* handle.add(Runnable.idle("a"))
@@ -696,7 +691,7 @@ describe("add at run time", () => {
 
   it.effect("no more than maxChildren at once", () =>
     Effect.gen(function*() {
-      const handle = yield* pool({ maxChildren: 2 })
+      const handle = yield* openPool([], { maxChildren: 2 })
       yield* handle.add(Runnable.idle("a"))
       yield* handle.add(Runnable.idle("b"))
       const error = yield* Effect.flip(handle.add(Runnable.idle("c")))
@@ -717,14 +712,14 @@ describe("add at run time", () => {
 
   it.effect("a child that gives up takes the manager along, as a described one does", () =>
     Effect.gen(function*() {
-      const handle = yield* pool()
+      const handle = yield* openPool()
       yield* handle.add(Runnable.make("x", Effect.fail("boom")))
       assert.deepStrictEqual(yield* Effect.exit(Effect.flip(handle.await)), Exit.succeed("boom"))
     }))
 
   it.effect("an interrupted add leaves the child where it is: adding is done in one step", () =>
     Effect.gen(function*() {
-      const handle = yield* pool()
+      const handle = yield* openPool()
       const adding = yield* Effect.forkChild(handle.add(Runnable.make("x", Effect.never, { ready: "signal" })))
       yield* settle
       yield* Fiber.interrupt(adding)
@@ -737,7 +732,7 @@ describe("reconcile makes the children what the list says and touches only what 
     Effect.gen(function*() {
       const log: Array<string> = []
       const [a, b, c] = [logged(log, "a"), logged(log, "b"), logged(log, "c")]
-      const handle = yield* pool({}, [a, b, c])
+      const handle = yield* openPool([a, b, c])
       const report = yield* handle.reconcile([a, logged(log, "b"), logged(log, "d")])
       assert.deepStrictEqual(report, { started: ["d"], stopped: ["c"], restarted: ["b"], kept: ["a"] })
       assert.deepStrictEqual(log, ["+a", "+b", "+c", "-c", "-b", "+b", "+d"])
@@ -748,7 +743,7 @@ describe("reconcile makes the children what the list says and touches only what 
     Effect.gen(function*() {
       const log: Array<string> = []
       const children = [logged(log, "a"), logged(log, "b")]
-      const handle = yield* pool({}, children)
+      const handle = yield* openPool(children)
       const report = yield* handle.reconcile(children)
       assert.deepStrictEqual(report, { started: [], stopped: [], restarted: [], kept: ["a", "b"] })
       assert.deepStrictEqual(log, ["+a", "+b"])
@@ -757,7 +752,7 @@ describe("reconcile makes the children what the list says and touches only what 
   it.effect("an empty list stops everything, in reverse", () =>
     Effect.gen(function*() {
       const log: Array<string> = []
-      const handle = yield* pool({}, [logged(log, "a"), logged(log, "b")])
+      const handle = yield* openPool([logged(log, "a"), logged(log, "b")])
       const report = yield* handle.reconcile([])
       assert.deepStrictEqual(report, { started: [], stopped: ["b", "a"], restarted: [], kept: [] })
       assert.deepStrictEqual(log, ["+a", "+b", "-b", "-a"])
@@ -767,7 +762,7 @@ describe("reconcile makes the children what the list says and touches only what 
     Effect.gen(function*() {
       const log: Array<string> = []
       const [a, b, c] = [logged(log, "a"), logged(log, "b"), logged(log, "c")]
-      const handle = yield* pool({}, [a, b])
+      const handle = yield* openPool([a, b])
       yield* handle.reconcile([c, b, a])
       assert.deepStrictEqual(yield* names(handle), ["c", "b", "a"])
       yield* handle.shutdown
@@ -777,7 +772,7 @@ describe("reconcile makes the children what the list says and touches only what 
   it.effect("an equal version keeps a child although its effect is another object, a different one restarts it", () =>
     Effect.gen(function*() {
       const log: Array<string> = []
-      const handle = yield* pool({}, [logged(log, "a", { version: { image: "v1" } })])
+      const handle = yield* openPool([logged(log, "a", { version: { image: "v1" } })])
       const same = yield* handle.reconcile([logged(log, "a", { version: { image: "v1" } })])
       assert.deepStrictEqual(same.kept, ["a"])
       assert.isTrue(Equal.equals({ image: "v1" }, { image: "v1" }))
@@ -792,7 +787,7 @@ describe("reconcile makes the children what the list says and touches only what 
     Effect.gen(function*() {
       const log: Array<string> = []
       const a = logged(log, "a", { version: 1 })
-      const handle = yield* pool({}, [a])
+      const handle = yield* openPool([a])
       const report = yield* handle.reconcile([a.pipe(Runnable.version(2))])
       assert.deepStrictEqual(report.restarted, ["a"])
       assert.deepStrictEqual(log, ["+a", "-a", "+a"])
@@ -806,7 +801,7 @@ describe("reconcile makes the children what the list says and touches only what 
         "a",
         Effect.suspend(() => ++lives === 1 ? Effect.andThen(Deferred.await(crash), Effect.fail("boom")) : Effect.never)
       )
-      const handle = yield* pool({}, [a])
+      const handle = yield* openPool([a])
       const report = yield* handle.reconcile([
         a.pipe(Runnable.restart(Schedule.recurs(1)), Runnable.grace("7 seconds"))
       ])
@@ -823,7 +818,7 @@ describe("reconcile makes the children what the list says and touches only what 
     Effect.gen(function*() {
       const done = yield* Deferred.make<void>()
       const work: Runnable.Runnable<string> = Runnable.make("work", Deferred.await(done))
-      const handle = yield* pool({ autoShutdown: "all-significant" }, [work, Runnable.idle()])
+      const handle = yield* openPool([work, Runnable.idle()], { autoShutdown: "all-significant" })
       yield* handle.reconcile([work.pipe(Runnable.significant(true)), Runnable.idle()])
       assert.isTrue((yield* handle.child("work")).significant)
       yield* Deferred.succeed(done, undefined)
@@ -835,7 +830,7 @@ describe("reconcile makes the children what the list says and touches only what 
     Effect.gen(function*() {
       const log: Array<string> = []
       const [a, b] = [logged(log, "a"), logged(log, "b")]
-      const handle = yield* pool({}, [a, b])
+      const handle = yield* openPool([a, b])
       yield* handle.stop("a")
       yield* handle.hold("b")
       const report = yield* handle.reconcile([a.pipe(Runnable.grace("1 second")), b])
@@ -847,7 +842,7 @@ describe("reconcile makes the children what the list says and touches only what 
   it.effect("a child that an operator stopped stays stopped also when its work has changed", () =>
     Effect.gen(function*() {
       const log: Array<string> = []
-      const handle = yield* pool({}, [logged(log, "a")])
+      const handle = yield* openPool([logged(log, "a")])
       yield* handle.stop("a")
       yield* handle.reconcile([logged(log, "a")])
       assert.strictEqual(yield* stateOf(handle, "a"), "Stopped")
@@ -859,7 +854,7 @@ describe("reconcile makes the children what the list says and touches only what 
   it.effect("a name that the list has twice changes nothing", () =>
     Effect.gen(function*() {
       const log: Array<string> = []
-      const handle = yield* pool({}, [logged(log, "a")])
+      const handle = yield* openPool([logged(log, "a")])
       const error = yield* Effect.flip(handle.reconcile([logged(log, "b"), logged(log, "b")]))
       assert.deepStrictEqual([error._tag, error._tag === "DuplicateChild" && error.child], ["DuplicateChild", "b"])
       assert.deepStrictEqual(log, ["+a"])
@@ -870,7 +865,7 @@ describe("reconcile makes the children what the list says and touches only what 
     Effect.gen(function*() {
       const log: Array<string> = []
       const a = logged(log, "a")
-      const handle = yield* pool({ maxChildren: 2 }, [a])
+      const handle = yield* openPool([a], { maxChildren: 2 })
       const error = yield* Effect.flip(handle.reconcile([logged(log, "b"), logged(log, "c"), logged(log, "d")]))
       assert.strictEqual(error._tag, "MaxChildrenReached")
       assert.deepStrictEqual(log, ["+a"])
@@ -880,7 +875,7 @@ describe("reconcile makes the children what the list says and touches only what 
   it.effect("a full supervisor can be reconciled to as many other children", () =>
     Effect.gen(function*() {
       const log: Array<string> = []
-      const handle = yield* pool({ maxChildren: 2 }, [logged(log, "a"), logged(log, "b")])
+      const handle = yield* openPool([logged(log, "a"), logged(log, "b")], { maxChildren: 2 })
       const report = yield* handle.reconcile([logged(log, "a"), logged(log, "c")])
       assert.deepStrictEqual(report, { started: ["c"], stopped: ["b"], restarted: ["a"], kept: [] })
     }))
@@ -889,7 +884,7 @@ describe("reconcile makes the children what the list says and touches only what 
     Effect.gen(function*() {
       class Greeting extends Context.Service<Greeting, string>()("test/Greeting") {}
       const heard: Array<string> = []
-      const handle = yield* pool()
+      const handle = yield* openPool()
       const child = Runnable.make("x", Effect.map(Greeting, (greeting) => heard.push(greeting)))
       yield* handle.reconcile([child]).pipe(Effect.provideService(Greeting, "hello"))
       assert.deepStrictEqual(heard, ["hello"])
@@ -904,7 +899,7 @@ describe("reconcile makes the children what the list says and touches only what 
         Effect.andThen(Control.shutdown, Deferred.await(drained)),
         { grace: "1 hour" }
       )
-      const handle = yield* pool({}, [slow])
+      const handle = yield* openPool([slow])
       const first = yield* Effect.forkChild(handle.reconcile([logged(log, "a")]))
       yield* settle
       const second = yield* Effect.forkChild(handle.reconcile([slow, logged(log, "b")]))
@@ -925,7 +920,7 @@ describe("reconcile makes the children what the list says and touches only what 
         Effect.andThen(Control.shutdown, Deferred.await(drained)),
         { grace: "1 hour" }
       )
-      const handle = yield* pool({}, [slow])
+      const handle = yield* openPool([slow])
       const caller = yield* Effect.forkChild(handle.reconcile([logged(log, "a")]))
       yield* settle
       yield* Fiber.interrupt(caller)
@@ -965,7 +960,7 @@ describe("reconcile makes the children what the list says and touches only what 
           )),
           { version }
         )
-      const handle = yield* pool({}, [describe(1)])
+      const handle = yield* openPool([describe(1)])
       yield* handle.reconcile([describe(1)])
       yield* handle.reconcile([describe(2)])
       assert.deepStrictEqual(log, ["+1", "-1", "+2"])
@@ -979,7 +974,7 @@ describe("reconcile makes the children what the list says and touches only what 
         Effect.suspend(() => ++lives === 1 ? Effect.fail("boom") : Effect.never),
         { restart: Schedule.spaced("1 hour") }
       )
-      const handle = yield* pool()
+      const handle = yield* openPool()
       yield* Effect.forkChild(handle.add(a))
       yield* settle
       const report = yield* handle.reconcile([a.pipe(Runnable.restart(RestartPolicy.never))])
@@ -1022,7 +1017,7 @@ describe("setters on a manager", () => {
 describe("errors of operations name what was asked and where", () => {
   it.effect("SupervisorClosed names the operation", () =>
     Effect.gen(function*() {
-      const handle = yield* pool({}, [Runnable.idle("a")])
+      const handle = yield* openPool([Runnable.idle("a")])
       yield* handle.shutdown
       const errors: Array<SupervisorError.SupervisorClosed> = []
       for (const name of ["start", "stop", "restart", "hold", "release", "remove", "reloadChild"] as const) {
@@ -1044,7 +1039,7 @@ describe("errors of operations name what was asked and where", () => {
 
   it.effect("ChildNotFound names the child and the supervisor", () =>
     Effect.gen(function*() {
-      const handle = yield* pool()
+      const handle = yield* openPool()
       const error = yield* Effect.flip(handle.start("nobody"))
       assert.include(error.message, "nobody")
       assert.include(error.message, "app")
@@ -1052,7 +1047,7 @@ describe("errors of operations name what was asked and where", () => {
 
   it.effect("ChildNotRunning says which state it is in", () =>
     Effect.gen(function*() {
-      const handle = yield* pool({}, [Runnable.idle("a")])
+      const handle = yield* openPool([Runnable.idle("a")])
       yield* handle.stop("a")
       const error = yield* Effect.flip(handle.send("a", 1))
       assert(error._tag === "ChildNotRunning")

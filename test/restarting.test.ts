@@ -1,74 +1,21 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Cause, Deferred, Effect, Exit, Fiber, Logger, References, Schedule, Stream } from "effect"
+import { Cause, Deferred, Effect, Exit, Fiber, Logger, Schedule, Stream } from "effect"
 import { Control, ProcessManager, RestartPolicy, Runnable, Supervisor, SupervisorError } from "effect-supervisor"
 import { TestClock } from "effect/testing"
 import { readFile } from "node:fs/promises"
+import { makeWorld, pool, quiet, settle, tagOf } from "./support.ts"
 
 /** One turn of the event loop. */
 const turn = Effect.callback<void>((resume) => {
   setImmediate(() => resume(Effect.void))
 })
 
-/** Lets everything that can go on without time go on. */
-const settle = Effect.repeat(turn, { times: 4 })
-
-/** Real time has a real console, which these tests do not need. */
-const quiet = Effect.provideService(References.MinimumLogLevel, "None")
-
 /** Waits for something that comes about without time passing. */
 const until = (holds: () => boolean) => Effect.repeat(turn, { until: () => holds() })
-
-/** Children that write into one log and end when and how the test says. */
-const makeWorld = () => {
-  const log: Array<string> = []
-  const ends = new Map<string, (effect: Effect.Effect<void, string>) => void>()
-  return {
-    log,
-    /** What was logged since the last time. */
-    logged: () => log.splice(0).join(" "),
-    child: (name: string, options?: Runnable.Options<string>) =>
-      Runnable.make(
-        name,
-        Effect.gen(function*() {
-          yield* Effect.acquireRelease(
-            Effect.sync(() => log.push(`+${name}`)),
-            () => Effect.sync(() => log.push(`-${name}`))
-          )
-          yield* Effect.callback<void, string>((resume) => {
-            ends.set(name, resume)
-          })
-        }),
-        options
-      ),
-    /** Ends the latest incarnation of a child. */
-    end: (name: string, effect: Effect.Effect<void, string>) =>
-      Effect.suspend(() => {
-        ends.get(name)!(effect)
-        return settle
-      }),
-    crash: (name: string, error: string = "boom") =>
-      Effect.suspend(() => {
-        ends.get(name)!(Effect.fail(error))
-        return settle
-      })
-  }
-}
-
-/** A running manager, which at the end of the test waits for no grace: no time passes then. */
-const pool = (children: ReadonlyArray<Runnable.Runnable<string>>, options?: ProcessManager.Options<string>) =>
-  Effect.tap(
-    ProcessManager.start(
-      ProcessManager.make("app", children, { keepAlive: true, autoCleanup: false, escalate: "never", ...options })
-    ),
-    (handle) => Effect.addFinalizer(() => handle.shutdownNow)
-  )
 
 /** Shuts down on virtual time, for children that take some to end. */
 const shutdownSlowly = (handle: Supervisor.Handle<string>) =>
   Effect.andThen(Effect.forkChild(handle.shutdown), TestClock.adjust("1 minute"))
-
-const tagOf = (handle: Supervisor.Handle<string>, name: string) =>
-  Effect.map(handle.child(name), ({ state }) => state._tag)
 
 const incarnationOf = (handle: Supervisor.Handle<string>, name: string) =>
   Effect.map(handle.child(name), ({ incarnation }) => incarnation)

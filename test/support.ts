@@ -10,10 +10,11 @@ import {
   type Fiber,
   Logger,
   Metric,
+  References,
   type Scope,
   Stream
 } from "effect"
-import { Control, Runnable, Supervisor, SupervisorError, type SupervisorEvent } from "effect-supervisor"
+import { Control, ProcessManager, Runnable, Supervisor, SupervisorError, type SupervisorEvent } from "effect-supervisor"
 import { TestClock } from "effect/testing"
 
 /** Lets go on whatever can go on without time passing. */
@@ -67,6 +68,92 @@ export const makeTrace = (options?: { readonly timed: true }) => {
 }
 
 export type Trace = ReturnType<typeof makeTrace>
+
+/** Real time has a real console, which tests of it do not need. */
+export const quiet = Effect.provideService(References.MinimumLogLevel, "None")
+
+/** A running manager, which at the end of the test waits for no grace: no time passes then. */
+export const start = <E = string>(
+  children: ReadonlyArray<Runnable.Runnable<NoInfer<E>>>,
+  options?: ProcessManager.Options<NoInfer<E>>
+) =>
+  Effect.tap(
+    ProcessManager.start(ProcessManager.make<ReadonlyArray<Runnable.Runnable<E>>>("app", children, options)),
+    (handle) => Effect.addFinalizer(() => handle.shutdownNow)
+  )
+
+/** One that goes on without children. Else as by default: who completes leaves it, and who gives up takes it along. */
+export const openPool = <E = string>(
+  children: ReadonlyArray<Runnable.Runnable<NoInfer<E>>> = [],
+  options?: ProcessManager.Options<NoInfer<E>>
+) => start<E>(children, { keepAlive: true, ...options })
+
+/** One that goes on whatever its children do, and keeps them to be looked at. */
+export const pool = <E = string>(
+  children: ReadonlyArray<Runnable.Runnable<NoInfer<E>>> = [],
+  options?: ProcessManager.Options<NoInfer<E>>
+) => openPool<E>(children, { autoCleanup: false, escalate: "never", ...options })
+
+export const tagOf = (handle: Supervisor.Handle<string>, name: string) =>
+  Effect.map(handle.child(name), ({ state }) => state._tag)
+
+/** The state and the incarnation of a child, such as "Running 2". */
+export const shown = (handle: Supervisor.Handle<string>, name: string) =>
+  Effect.map(handle.child(name), ({ incarnation, state }) => `${state._tag} ${incarnation}`)
+
+/** Children that write into one log and end when and how the test says. */
+export const makeWorld = () => {
+  const log: Array<string> = []
+  const ends = new Map<string, (effect: Effect.Effect<void, string>) => void>()
+  const span = (name: string) =>
+    Effect.acquireRelease(
+      Effect.sync(() => log.push(`+${name}`)),
+      () => Effect.sync(() => log.push(`-${name}`))
+    )
+  /** Ends the latest incarnation of a child. */
+  const end = (name: string, effect: Effect.Effect<void, string>) =>
+    Effect.suspend(() => {
+      ends.get(name)!(effect)
+      return settle
+    })
+  return {
+    log,
+    /** What was logged since the last time. */
+    logged: () => log.splice(0).join(" "),
+    child: (name: string, options?: Runnable.Options<string>) =>
+      Runnable.make(
+        name,
+        Effect.andThen(
+          span(name),
+          Effect.callback<void, string>((resume) => {
+            ends.set(name, resume)
+          })
+        ),
+        options
+      ),
+    /** A child that takes `seconds` to end when it is asked to. */
+    draining: (name: string, seconds: number, options?: Runnable.Options<string>) =>
+      Runnable.make(
+        name,
+        Effect.gen(function*() {
+          yield* span(name)
+          yield* Control.shutdown
+          log.push(`?${name}`)
+          yield* Effect.sleep(`${seconds} seconds`)
+        }),
+        { grace: "1 minute", ...options }
+      ),
+    end,
+    finish: (name: string) => end(name, Effect.void),
+    crash: (name: string, error: string = "boom") => end(name, Effect.fail(error)),
+    /** Ends several in the same moment. */
+    crashAll: (...names: ReadonlyArray<string>) =>
+      Effect.suspend(() => {
+        for (const name of names) ends.get(name)!(Effect.fail("boom"))
+        return settle
+      })
+  }
+}
 
 /** The cause of an exit that has to be a failure. */
 export const causeOf = <E>(exit: Exit.Exit<unknown, E>): Cause.Cause<E> => {

@@ -128,21 +128,20 @@ export const decide = (engine: Engine, run: Incarnation, exit: Exit.Exit<unknown
 }
 
 /** Asks the child's policy, and for a restart the manager's intensity too. */
-const spend = (
+const spend = Effect.fnUntraced(function*(
   driver: Driver<never>,
   intensity: Driver<unknown>,
   exit: Exit.Exit<unknown, never>,
   now: number
-): Effect.Effect<Verdict> =>
-  Effect.gen(function*() {
-    const decision = yield* driver.next(exit, now)
-    if (decision._tag !== "Restart") return decision
-    const budget = yield* intensity.next(exit, now)
-    if (budget._tag !== "Restart") {
-      return { _tag: "Exhausted", cause: budget._tag === "GiveUp" ? budget.cause : undefined }
-    }
-    return { ...decision, delayMillis: Math.max(decision.delayMillis, budget.delayMillis) }
-  })
+): Effect.fn.Return<Verdict> {
+  const decision = yield* driver.next(exit, now)
+  if (decision._tag !== "Restart") return decision
+  const budget = yield* intensity.next(exit, now)
+  if (budget._tag !== "Restart") {
+    return { _tag: "Exhausted", cause: budget._tag === "GiveUp" ? budget.cause : undefined }
+  }
+  return { ...decision, delayMillis: Math.max(decision.delayMillis, budget.delayMillis) }
+})
 
 /**
  * Follows a decision, which is mostly there at once. Until one that takes its time is there, the child waits for a
@@ -211,7 +210,12 @@ const finish = (
     }
     case "Restart":
       record(engine, run, exit, now, "restart")
-      return restarting.restart(engine, cell, exit, now, verdict)
+      return restarting.restart(engine, cell, {
+        exit,
+        now,
+        delayMillis: verdict.delayMillis,
+        attempt: verdict.attempt
+      })
   }
 }
 

@@ -21,26 +21,25 @@ import type { HealthSettings } from "../Runnable.ts"
  *
  * A check that does not end within its timeout has failed. It is interrupted and not waited for, since it may be stuck.
  */
-export const liveness = (settings: HealthSettings, found: {
+export const liveness: (settings: HealthSettings, found: {
   readonly onHealthy: () => void
   readonly onFailure: (cause: Cause.Cause<unknown>, failures: number) => void
-}): Effect.Effect<never> =>
-  Effect.gen(function*() {
-    // What a check acquires is released when it has answered.
-    const check = Effect.scoped(settings.check as Effect.Effect<unknown, unknown>)
-    let failures = 0
-    yield* Effect.sleep(settings.initialDelayMillis)
-    while (true) {
-      const exit = yield* within(check, settings.timeoutMillis)
-      if (Exit.isSuccess(exit)) {
-        failures = 0
-        found.onHealthy()
-      } else {
-        found.onFailure(exit.cause, ++failures)
-      }
-      yield* Effect.sleep(settings.intervalMillis)
+}) => Effect.Effect<never> = Effect.fnUntraced(function*(settings, found) {
+  // What a check acquires is released when it has answered.
+  const check = Effect.scoped(settings.check as Effect.Effect<unknown, unknown>)
+  let failures = 0
+  yield* Effect.sleep(settings.initialDelayMillis)
+  while (true) {
+    const exit = yield* within(check, settings.timeoutMillis)
+    if (Exit.isSuccess(exit)) {
+      failures = 0
+      found.onHealthy()
+    } else {
+      found.onFailure(exit.cause, ++failures)
     }
-  })
+    yield* Effect.sleep(settings.intervalMillis)
+  }
+})
 
 /**
  * The exit of an effect, or a `TimeoutError` as soon as the time is over: unlike `Effect.timeout` it does not wait until

@@ -126,7 +126,9 @@ export class Incarnation implements Control.Control {
   /** Ends the fiber, as far as it can be ended. */
   interrupt(): void {
     this.more?.nested?.hurry()
-    switch (this.fiber) {
+    const { fiber } = this
+    if (typeof fiber !== "string") return fiber.interruptUnsafe()
+    switch (fiber) {
       case "not yet":
         // Its start was put off, and now will not happen.
         return this.engine.ended(this, Exit.interrupt())
@@ -134,8 +136,6 @@ export class Incarnation implements Control.Control {
       case "the last":
         this.fiber = "the last"
         return
-      default:
-        return this.fiber.interruptUnsafe()
     }
   }
 

@@ -7,7 +7,6 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import * as RestartPolicy from "../RestartPolicy.ts"
-import type { Decision } from "../RestartPolicy.ts"
 import * as Strategy from "../Strategy.ts"
 import { type Backoff, type Cell, comesBack, pending } from "./cell.ts"
 import { Driver } from "./driver.ts"
@@ -21,21 +20,23 @@ export type Intensity = Driver<unknown>
 export const makeIntensity = ({ intensity }: ManagerSettings): Intensity | undefined =>
   intensity && new Driver(RestartPolicy.always(intensity))
 
-/** A restart was granted: when it is due, the child comes back, and whoever its strategy takes along. */
-export const restart = (
-  engine: Engine,
-  cell: Cell,
-  exit: Exit.Exit<unknown, unknown>,
-  now: number,
-  { attempt, delayMillis }: Extract<Decision, { readonly _tag: "Restart" }>
-): void => {
+/** A restart that was granted: after which end, when, and how long to wait. */
+export interface Granted {
+  readonly exit: Exit.Exit<unknown, unknown>
+  readonly now: number
+  readonly delayMillis: number
+  readonly attempt: number
+}
+
+/** When a restart is due, the child comes back, and whoever its strategy takes along. */
+export const restart = (engine: Engine, cell: Cell, granted: Granted): void => {
   cell.restarts++
   engine.restarts++
-  if (engine.telemetry.restart(exit, delayMillis, now)) reportStorm(engine, cell)
+  if (engine.telemetry.restart(granted.exit, granted.delayMillis, granted.now)) reportStorm(engine, cell)
   const { strategy } = engine.settings
-  if (strategy === "one-for-one") return backoff(engine, cell, exit, now, delayMillis, attempt)
+  if (strategy === "one-for-one") return backoff(engine, cell, granted)
   const group = Strategy.affected(strategy, Array.from(engine.cells.values()), cell)
-  engine.run(recover(engine, cell, group, exit, now, delayMillis, attempt))
+  engine.run(recover(engine, cell, group, granted))
 }
 
 const reportStorm = (engine: Engine, cell: Cell): void => {
@@ -59,14 +60,7 @@ class Alone implements Backoff {
   private readonly engine: Engine
   private readonly cell: Cell
 
-  constructor(
-    engine: Engine,
-    cell: Cell,
-    exit: Exit.Exit<unknown, unknown>,
-    now: number,
-    delayMillis: number,
-    attempt: number
-  ) {
+  constructor(engine: Engine, cell: Cell, { attempt, delayMillis, exit, now }: Granted) {
     this.engine = engine
     this.cell = cell
     this.exit = exit
@@ -87,15 +81,9 @@ class Alone implements Backoff {
 }
 
 /** Without a delay it still waits for its turn, so that it starves nobody. */
-const backoff = (
-  engine: Engine,
-  cell: Cell,
-  exit: Exit.Exit<unknown, unknown>,
-  now: number,
-  delayMillis: number,
-  attempt: number
-): void => {
-  const state = new Alone(engine, cell, exit, now, delayMillis, attempt)
+const backoff = (engine: Engine, cell: Cell, granted: Granted): void => {
+  const { delayMillis, exit } = granted
+  const state = new Alone(engine, cell, granted)
   engine.transition(cell, state, exit)
   if (cell.state !== state) return
   if (delayMillis <= 0) return engine.turns.add(state)
@@ -127,10 +115,7 @@ const recover = Effect.fnUntraced(function*(
   engine: Engine,
   cell: Cell,
   group: ReadonlyArray<Cell>,
-  exit: Exit.Exit<unknown, unknown>,
-  now: number,
-  delayMillis: number,
-  attempt: number
+  { attempt, delayMillis, exit, now }: Granted
 ) {
   const recovery = engine.recovery = join(engine.recovery, group)
   const { failed } = recovery

@@ -77,30 +77,7 @@ const levels: Record<State["_tag"], Level | undefined> = {
 }
 
 /** The place of a state in `tags`. */
-const indexOf = (tag: State["_tag"]): number => {
-  switch (tag) {
-    case "Pending":
-      return 0
-    case "Starting":
-      return 1
-    case "Running":
-      return 2
-    case "Backoff":
-      return 3
-    case "Stopping":
-      return 4
-    case "Stopped":
-      return 5
-    case "Held":
-      return 6
-    case "Completed":
-      return 7
-    case "GaveUp":
-      return 8
-    case "Abandoned":
-      return 9
-  }
-}
+const indexOf = (tag: State["_tag"]): number => tags.indexOf(tag)
 
 /** How loud each transition is, as a number, by the place of the state. */
 const ordinals = tags.map((tag) => {
