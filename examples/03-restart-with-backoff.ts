@@ -3,10 +3,11 @@
  *
  * Observe: two restarts after about 50 and 100 ms. The third run stays up for 300 ms, longer than `resetAfter`, so the
  * schedule starts afresh at 50 ms. `intensity` ends it when more than three restarts fall into a minute: then the
- * worker gives up, and the manager fails with the worker's own error.
+ * worker gives up, the manager fails with the worker's own error, and the process ends with code 1. Ctrl-C before that
+ * stops the worker, and the code is 0.
  */
-import { Console, Effect, Schedule } from "effect"
-import { ProcessManager, RestartPolicy, Runnable, SupervisorError } from "effect-supervisor"
+import { type Cause, Console, Effect, Exit, Schedule } from "effect"
+import { ProcessManager, RestartPolicy, Runnable, Signals, SupervisorError } from "effect-supervisor"
 
 const started = performance.now()
 const say = (text: string) => Console.log(`${String(Math.round(performance.now() - started)).padStart(5)} ms  ${text}`)
@@ -30,8 +31,12 @@ const worker = Runnable.make(
   ))
 )
 
-const app = ProcessManager.make("app", [worker])
+const sayWhy = (cause: Cause.Cause<string>) => say(`${SupervisorError.childPath(cause)} gave up after ${runs} runs`)
 
-Effect.runFork(app.pipe(
-  Effect.catchCause((cause) => say(`${SupervisorError.childPath(cause)} gave up after ${runs} runs`))
-))
+const app = ProcessManager.make("app", [Signals.runnable(), worker])
+
+Effect.runCallback(Effect.tapCause(app, sayWhy), {
+  onExit: (exit) => {
+    process.exitCode = Exit.isSuccess(exit) ? 0 : 1
+  }
+})

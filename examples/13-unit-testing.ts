@@ -2,10 +2,11 @@
  * Unit-testing a Runnable: it is an Effect, so a plain test runs it, without a supervisor and without waiting.
  *
  * Observe: three passing tests in well under a second, though the poller sleeps for minutes: time is the TestClock's.
- * Run alone it is one incarnation, and nobody asks it to stop; under a manager the same value is restarted.
+ * Run alone it is one incarnation, and nobody asks it to stop; under a manager the same value is restarted. A stop that
+ * takes time is forked, or nobody would move the clock meanwhile: fork, adjust, join.
  * With `@effect/vitest`, `it.effect` provides the TestClock and the Scope.
  */
-import { Effect, Exit, Fiber, References, Schedule } from "effect"
+import { Effect, Exit, Fiber, References, Schedule, type Scope } from "effect"
 import { TestClock } from "effect/testing"
 import { Control, ProcessManager, Runnable } from "effect-supervisor"
 import assert from "node:assert/strict"
@@ -14,27 +15,27 @@ import { test } from "node:test"
 const makePoller = (poll: Effect.Effect<void, string>) =>
   Runnable.make(
     "poller",
-    Effect.gen(function*() {
-      while (true) {
-        const tick = yield* Control.tick(Effect.andThen(Effect.sleep("1 minute"), poll))
-        if (tick._tag === "Shutdown") return
-      }
-    }),
+    Control.tick(Effect.andThen(Effect.sleep("1 minute"), poll)).pipe(
+      Effect.repeat({ until: (tick) => tick._tag === "Shutdown" }),
+      Effect.andThen(Effect.sleep("3 seconds"))
+    ),
     { restart: Schedule.exponential("1 second") }
   )
 
-const run = <A, E>(effect: Effect.Effect<A, E, never>) =>
+const run = <A, E>(effect: Effect.Effect<A, E, Scope.Scope>) =>
   Effect.runPromise(
-    effect.pipe(Effect.provide(TestClock.layer()), Effect.provideService(References.MinimumLogLevel, "None"))
+    Effect.scoped(effect).pipe(
+      Effect.provide(TestClock.layer()),
+      Effect.provideService(References.MinimumLogLevel, "None")
+    )
   )
 
 test("polls once a minute", () =>
   run(Effect.gen(function*() {
     let polls = 0
-    const fiber = yield* Effect.forkChild(makePoller(Effect.sync(() => void polls++)))
+    yield* Effect.forkScoped(makePoller(Effect.sync(() => void polls++)))
     yield* TestClock.adjust("3 minutes")
     assert.equal(polls, 3)
-    yield* Fiber.interrupt(fiber)
   })))
 
 test("fails with what the poll fails with", () =>
@@ -44,12 +45,15 @@ test("fails with what the poll fails with", () =>
     assert.deepEqual(yield* Fiber.await(fiber), Exit.fail("no answer"))
   })))
 
-test("polls on after a failure, when it is supervised", () =>
-  run(Effect.scoped(Effect.gen(function*() {
+test("polls on after a failure, when it is supervised, and takes three seconds to stop", () =>
+  run(Effect.gen(function*() {
     let polls = 0
     const flaky = Effect.suspend(() => ++polls === 1 ? Effect.fail("no answer") : Effect.void)
     const handle = yield* ProcessManager.start(ProcessManager.make("app", [makePoller(flaky)]))
     yield* TestClock.adjust("3 minutes")
     assert.equal(polls, 2)
-    yield* handle.shutdown
-  }))))
+
+    const stopping = yield* Effect.forkChild(handle.shutdown)
+    yield* TestClock.adjust("3 seconds")
+    yield* Fiber.join(stopping)
+  })))

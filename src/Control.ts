@@ -14,7 +14,7 @@ import * as Stream from "effect/Stream"
 import { Inbox } from "./internal/inbox.ts"
 
 /**
- * The line between one incarnation and its supervisor.
+ * The line between one incarnation and its supervisor: what `Current` holds.
  *
  * @category models
  * @since 0.1.0
@@ -33,6 +33,11 @@ const nothing = () => {}
 /**
  * The line of the incarnation that runs here. Outside of a supervisor: a line that nobody speaks on.
  *
+ * **When to use**
+ *
+ * Use it in a test, to see that a child says "ready" or "alive". Everything else is said and heard through the other
+ * exports of this module.
+ *
  * @category references
  * @since 0.1.0
  */
@@ -49,7 +54,26 @@ const withControl = <A, E, R>(f: (control: Control) => Effect.Effect<A, E, R>): 
  *
  * **Details**
  *
- * systemd's `READY=1`.
+ * systemd's `READY=1`. A child made with `Runnable.fromLayer` says it by itself when its layer is built.
+ *
+ * **Gotchas**
+ *
+ * A child with `ready: "signal"` that never says it is waited for without end, and so are all after it, unless it has a
+ * `startTimeout`.
+ *
+ * **Example** (Ready when the port is open)
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { Control, Runnable } from "effect-supervisor"
+ *
+ * const listen = Effect.acquireRelease(Effect.log("listening"), () => Effect.log("closed"))
+ * const server = Runnable.make(
+ *   "server",
+ *   listen.pipe(Effect.andThen(Control.ready), Effect.andThen(Effect.never)),
+ *   { ready: "signal", startTimeout: "10 seconds" }
+ * )
+ * ```
  *
  * @see https://www.freedesktop.org/software/systemd/man/latest/sd_notify.html
  * @category operations
@@ -58,15 +82,30 @@ const withControl = <A, E, R>(f: (control: Control) => Effect.Effect<A, E, R>): 
 export const ready: Effect.Effect<void> = withControl((control) => Effect.sync(() => control.ready()))
 
 /**
- * "I made progress": for a child with a `watchdog` deadline.
+ * "I made progress": for a child with a `watchdog` deadline. For others it does nothing.
+ *
+ * **Details**
+ *
+ * systemd's `WATCHDOG=1`. The watchdog runs from the moment when the child is ready, without waiting for a first
+ * heartbeat. When the deadline is over the incarnation is interrupted without grace, and has failed with
+ * `Unresponsive`.
  *
  * **Gotchas**
  *
  * A synchronous loop blocks the event loop and with it the watchdog itself: nothing inside the process can see it.
  *
- * **Details**
+ * **Example** (One heartbeat a job)
  *
- * systemd's `WATCHDOG=1`.
+ * ```ts
+ * import { Effect, Schedule } from "effect"
+ * import { Control, Runnable } from "effect-supervisor"
+ *
+ * const job = Effect.sleep("1 second")
+ * const worker = Runnable.make("worker", Effect.forever(Effect.andThen(job, Control.heartbeat)), {
+ *   watchdog: "10 seconds",
+ *   restart: Schedule.exponential("100 millis")
+ * })
+ * ```
  *
  * @category operations
  * @since 0.1.0
@@ -80,7 +119,7 @@ export const heartbeat: Effect.Effect<void> = withControl((control) => Effect.sy
  * **Details**
  *
  * Having listened once is listening: the request is remembered, and an incarnation that is busy when it comes still
- * gets its grace. Unsupervised, it never comes.
+ * gets its grace. Unsupervised, it never comes. `grace` is an option of the Runnable; the default is 5 seconds.
  *
  * **Example** (Drain, then end)
  *
@@ -105,9 +144,29 @@ export const shutdown: Effect.Effect<void> = withControl((control) => {
 /**
  * The requests to reload, as a stream. Taking one acknowledges it to whoever asked.
  *
+ * **When to use**
+ *
+ * Use where a reload is an event among others, to be merged with them. Where it is something to run, `onReload` also
+ * tells whoever asked whether it failed.
+ *
+ * **Details**
+ *
+ * Every stream gets every request that comes while it runs. Whoever asked waits until each has taken it, for at most
+ * `reloadTimeout`.
+ *
  * **Gotchas**
  *
  * A child that asks its own supervisor to reload and waits for the report waits for itself: fork the request.
+ *
+ * **Example** (Reading settings again)
+ *
+ * ```ts
+ * import { Effect, Stream } from "effect"
+ * import { Control, Runnable } from "effect-supervisor"
+ *
+ * const readSettings = Effect.log("reading settings")
+ * const settings = Runnable.make("settings", Stream.runForEach(Control.reloads, () => readSettings))
+ * ```
  *
  * @category operations
  * @since 0.1.0
@@ -125,6 +184,29 @@ export const reloads: Stream.Stream<void> = Stream.unwrap(
 /**
  * Runs `effect` at every reload for as long as the scope is open. Whoever asked for the reload learns when it has run,
  * and whether it failed.
+ *
+ * **When to use**
+ *
+ * Use where what has to be reloaded is made within the child. The Runnable's option `onReload` does the same from
+ * outside.
+ *
+ * **Details**
+ *
+ * Handlers run beside the child's own work, all of them in parallel, for at most `reloadTimeout`. One that fails is in
+ * the report and in the log, and does not end the child.
+ *
+ * **Example** (A cache that empties itself)
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { Control, Runnable } from "effect-supervisor"
+ *
+ * const cache = Runnable.make("cache", Effect.gen(function*() {
+ *   const entries = new Map<string, string>()
+ *   yield* Control.onReload(Effect.sync(() => entries.clear()))
+ *   return yield* Effect.never
+ * }))
+ * ```
  *
  * @category operations
  * @since 0.1.0
@@ -145,6 +227,24 @@ export const onReload = <E, R>(effect: Effect.Effect<unknown, E, R>): Effect.Eff
  * The custom messages sent to this child, in order. Up to 256 wait until somebody listens; they end with the
  * incarnation and do not reach the next one.
  *
+ * **Details**
+ *
+ * Sent by `Handle.send`, which fails with `MessagesFull` when 256 are waiting. Each message goes to one reader, be it a
+ * stream or a `tick`.
+ *
+ * **Example** (A level set from outside)
+ *
+ * ```ts
+ * import { Effect, Stream } from "effect"
+ * import { Control, Runnable } from "effect-supervisor"
+ *
+ * const worker = Runnable.make(
+ *   "worker",
+ *   Stream.runForEach(Control.messages, (message) => Effect.log("told", message))
+ * )
+ * // elsewhere: handle.send("worker", { level: 3 })
+ * ```
+ *
  * @category operations
  * @since 0.1.0
  */
@@ -156,7 +256,7 @@ export const messages: Stream.Stream<unknown> = Stream.unwrap(
 )
 
 /**
- * What ended one turn of a work-or-control loop.
+ * What ended one turn of a work-or-control loop: the work (`Next`), the request to stop, a reload, or a message.
  *
  * @category models
  * @since 0.1.0
@@ -177,7 +277,12 @@ const reloadTick = { value: { _tag: "Reload" } } as const
  * **Details**
  *
  * A stop goes before a reload, and that before a message. After a stop was asked every further tick says so. Like
- * `shutdown` it counts as listening.
+ * `shutdown` it counts as listening. Taking a reload acknowledges it.
+ *
+ * **Gotchas**
+ *
+ * What must not be left half done does not belong into `effect`: take the job by `tick`, do it after. A child that asks
+ * for its own reload and waits for the report takes no tick meanwhile, so it waits for itself: fork the request.
  *
  * **Example** (A polling loop)
  *

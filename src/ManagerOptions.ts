@@ -10,7 +10,8 @@ import * as RestartPolicy from "./RestartPolicy.ts"
 import { strategies, type Strategy } from "./Strategy.ts"
 
 /**
- * When a child that gives up takes its manager along.
+ * When a child that gives up takes its manager along: the first that does, never, or when more than a fraction of all
+ * children has given up, such as `{ deadFraction: 0.4 }`.
  *
  * @category models
  * @since 0.1.0
@@ -18,7 +19,7 @@ import { strategies, type Strategy } from "./Strategy.ts"
 export type Escalate = "first" | "never" | { readonly deadFraction: number }
 
 /**
- * How a supervisor treats its children.
+ * How a supervisor treats its children. All of it is optional.
  *
  * @category models
  * @since 0.1.0
@@ -28,7 +29,8 @@ export interface ManagerOptions {
   readonly strategy?: Strategy | undefined
   /**
    * A budget of failure-caused restarts that all children share; when it is spent, the manager fails with the last
-   * cause. Limits as in `RestartPolicy.intensity`, or any schedule of `Exit`s. Default: none.
+   * cause. Limits as in `RestartPolicy.intensity` (`restarts` is at least 1), or any schedule of `Exit`s. Default:
+   * none.
    */
   readonly intensity?:
     | { readonly restarts: number; readonly within: Duration.Input }
@@ -36,19 +38,22 @@ export interface ManagerOptions {
     | undefined
   /**
    * When a child that gives up takes the manager along: the "first" one, "never", or when more than a fraction of all
-   * children has given up (or all have). "All" includes those that completed. A child that gave up stays in the map until
-   * it is started again or removed. Default: "first".
+   * children has given up (or all have). "All" includes those that completed. A child that gave up stays in the map
+   * until it is started again or removed. The fraction is above 0 and at most 1. Default: "first".
    */
   readonly escalate?: Escalate | undefined
   /** Whether the good end of a `significant` child ends the manager: any of them, or the last. Default: "never". */
   readonly autoShutdown?: "never" | "any-significant" | "all-significant" | undefined
-  /** In which order children are stopped: in reverse start order, each after the one before, or all at once. Default: "reverse". */
+  /**
+   * In which order children are stopped: in reverse start order, each after the one before, or all at once. Default:
+   * "reverse".
+   */
   readonly shutdownOrder?: "reverse" | "parallel" | undefined
   /** Completed children leave the map; `Snapshot.completed` still counts them. Default: true. */
   readonly autoCleanup?: boolean | undefined
   /** The manager goes on when no child is left, as a pool for children added at run time. Default: false. */
   readonly keepAlive?: boolean | undefined
-  /** How many children there may be at once. Default: unlimited. */
+  /** How many children there may be at once, at least 1; one more is `MaxChildrenReached`. Default: unlimited. */
   readonly maxChildren?: number | undefined
 }
 

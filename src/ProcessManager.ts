@@ -18,12 +18,17 @@ import { DuplicateChild, InvalidOption, MaxChildrenReached } from "./SupervisorE
 const TypeId = "~effect-supervisor/ProcessManager"
 
 /**
+ * The description of a manager: a Runnable whose work is its children. `E` and `R` are the unions of theirs, without
+ * the `Supervisor` that it is for them.
+ *
  * @category models
  * @since 0.1.0
  */
 export interface ProcessManager<out E = never, out R = never> extends Runnable.Runnable<E, R> {
   readonly [TypeId]: typeof TypeId
+  /** In the order in which they start. */
   readonly children: ReadonlyArray<Runnable.Runnable<E, unknown>>
+  /** How it treats them; what is said about the manager itself is in `settings`. */
   readonly options: ManagerSettings
 }
 
@@ -49,7 +54,9 @@ const run = <E, R>(manager: ProcessManager<E, R>): Effect.Effect<void, E, R> =>
       const { engine } = open(manager, context, true)
       engine.whenClosed((exit) => resume(exit as Exit.Exit<void, E>))
       engine.begin(manager.children)
-      return operations.shutdown(engine, () => engine.shutdown())
+      const ended = operations.shutdown(engine, () => engine.shutdown())
+      // If it was failing already, what it failed with goes along with the interruption.
+      return Effect.andThen(ended, Effect.suspend(() => engine.outcome as Exit.Exit<void>))
     })
   )
 
@@ -69,7 +76,8 @@ const open = <E, R>(manager: ProcessManager<E, R>, context: Context.Context<R>, 
     settings: manager.options,
     budgetMillis: manager.settings.graceMillis,
     context,
-    isFollowed
+    isFollowed,
+    speaks: isFollowed
   })
 
 const describe = <E, R>(
@@ -110,12 +118,15 @@ export const isProcessManager = (u: unknown): u is ProcessManager<unknown, unkno
  *
  * **Details**
  *
- * It ends well when no child is left to run, or when it is shut down (also if a finalizer dies on the way: that is logged,
- * and in the child's history). It fails with the first child that gives up, after all the others have been stopped; a
- * child has ended when its finalizers have. What fails while the others are being stopped comes after it in the `Cause`.
- * Throws `DuplicateChild`, `MaxChildrenReached` and `InvalidOption`.
+ * It ends well when no child is left to run, or when it is shut down (also if a finalizer dies on the way: that is
+ * logged, and in the child's history). It fails with the first child that gives up, after all the others have been
+ * stopped; a child has ended when its finalizers have. What fails while the others are being stopped comes after it in
+ * the `Cause`. Throws `DuplicateChild`, `MaxChildrenReached` and `InvalidOption`.
  *
  * **Gotchas**
+ *
+ * `E` is inferred from the list, so an empty one takes only children that cannot fail. Say what a pool that starts
+ * empty is for, as in the example below.
  *
  * When a finalizer dies while the others are being stopped, the cause holds a failure and a defect, and Effect's
  * `Effect.catch` leaves such a cause alone: look at it with `Effect.catchCause`.
@@ -135,6 +146,23 @@ export const isProcessManager = (u: unknown): u is ProcessManager<unknown, unkno
  * const fiber = Effect.runFork(app)
  * ```
  *
+ * **Example** (A pool that starts empty)
+ *
+ * ```ts
+ * import { Data, Effect } from "effect"
+ * import { ProcessManager, Runnable } from "effect-supervisor"
+ *
+ * class MyError extends Data.TaggedError("MyError")<{}> {}
+ *
+ * const pool = ProcessManager.make("pool", [] as ReadonlyArray<Runnable.Runnable<MyError>>, { keepAlive: true })
+ *
+ * const main = Effect.gen(function*() {
+ *   const handle = yield* ProcessManager.start(pool)
+ *   yield* handle.add(Runnable.make("job-1", Effect.fail(new MyError())))
+ *   yield* handle.await
+ * })
+ * ```
+ *
  * @category constructors
  * @since 0.1.0
  */
@@ -144,7 +172,7 @@ export const make = <const Children extends ReadonlyArray<Runnable.Any>, R2 = ne
   options?: Options<NoInfer<Runnable.Error<Children[number]>>, R2>
 ): ProcessManager<
   Runnable.Error<Children[number]>,
-  Exclude<Runnable.Services<Children[number]> | NoInfer<R2>, Supervisor>
+  Exclude<Runnable.Services<Children[number]> | Runnable.Given<R2>, Supervisor | Scope>
 > =>
   describe(
     name,
@@ -156,6 +184,24 @@ export const make = <const Children extends ReadonlyArray<Runnable.Any>, R2 = ne
 
 /**
  * A new description with one more child, the last in order.
+ *
+ * **When to use**
+ *
+ * Use to build a description in steps. A manager that runs takes children by `Handle.add`.
+ *
+ * **Details**
+ *
+ * Throws `DuplicateChild` and `MaxChildrenReached`.
+ *
+ * **Example** (One more child in a test environment)
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { ProcessManager, Runnable } from "effect-supervisor"
+ *
+ * const app = ProcessManager.make("app", [Runnable.make("server", Effect.never)])
+ * const withClient = app.pipe(ProcessManager.add(Runnable.make("client", Effect.never)))
+ * ```
  *
  * @category combinators
  * @since 0.1.0
@@ -174,10 +220,36 @@ export const add =
  * Starts a manager and waits until all its children are ready; it runs until the scope is closed. For control from
  * outside.
  *
+ * **When to use**
+ *
+ * Use where something steers the tree from outside: a test, an admin endpoint, an application around it. To only run a
+ * tree, run the manager: it is an Effect.
+ *
  * **Details**
  *
  * If a child gives up before all are ready, those already started are stopped and this fails with its cause: there is
  * never half a tree. What happens later is in `Handle.await`.
+ *
+ * **Gotchas**
+ *
+ * A failure later on fails nobody by itself: wait on `Handle.await`. A child with `ready: "signal"` that never calls
+ * `Control.ready` keeps this waiting, unless it has a `startTimeout`.
+ *
+ * **Example** (Steering from outside)
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { ProcessManager, Runnable } from "effect-supervisor"
+ *
+ * const app = ProcessManager.make("app", [Runnable.idle("worker")])
+ *
+ * const main = Effect.gen(function*() {
+ *   const handle = yield* ProcessManager.start(app)
+ *   yield* handle.restart("worker")
+ *   yield* handle.await
+ * })
+ * const fiber = Effect.runFork(Effect.scoped(main))
+ * ```
  *
  * @category running
  * @since 0.1.0

@@ -1,8 +1,8 @@
 /**
  * What to do when a child ends: a restart policy is data, and deciding by it is a function of the child's `Exit`.
  *
- * A policy answers "again, or not", its `Schedule` answers "when, and until when". The schedule's input is the `Exit` of
- * the incarnation that ended, its delay is how long to wait, and `Done` means: give up.
+ * A policy answers "again, or not", its `Schedule` answers "when, and until when". The schedule's input is the `Exit`
+ * of the incarnation that ended, its delay is how long to wait, and `Done` means: give up.
  *
  * @since 0.1.0
  */
@@ -17,12 +17,36 @@ import { Window } from "./internal/window.ts"
 
 /**
  * A schedule of restarts. Any schedule whose input is an `Exit`, or that does not look at its input, will do. If it
- * fails, the child gives up, with that failure in the cause. If it takes its time to decide, the child waits in `Backoff`.
+ * fails, the child gives up, with that failure in the cause. If it takes its time to decide, the child waits in
+ * `Backoff`.
  *
  * **Gotchas**
  *
- * `Schedule.exponential` alone has no cap: after some fifty doublings the child practically never comes back. Cap it with
- * `Schedule.modifyDelay`, or take `supervised`.
+ * `Schedule.exponential` alone has no cap: after some fifty doublings the child practically never comes back. Cap it
+ * with `Schedule.modifyDelay`, or take `supervised`.
+ *
+ * The type of a schedule's input is not inferred from the child that it will be for. A schedule that looks at its input
+ * says what it is, by `Schedule.setInputType` and `Runnable.ExitOf`.
+ *
+ * **Example** (A delay that depends on the error)
+ *
+ * ```ts
+ * import { Cause, Data, type Duration, Effect, Exit, Option, Schedule } from "effect"
+ * import { Runnable } from "effect-supervisor"
+ *
+ * class RateLimited extends Data.TaggedError("RateLimited")<{ readonly retryAfter: Duration.Input }> {}
+ *
+ * const client = Runnable.make("client", Effect.fail(new RateLimited({ retryAfter: "3 seconds" })))
+ *
+ * const asTheServerSays = Schedule.exponential("100 millis").pipe(
+ *   Schedule.setInputType<Runnable.ExitOf<typeof client>>(),
+ *   Schedule.modifyDelay(({ duration, input }) => {
+ *     const error = Exit.isFailure(input) ? Cause.findErrorOption(input.cause) : Option.none()
+ *     return Effect.succeed(Option.isSome(error) ? error.value.retryAfter : duration)
+ *   })
+ * )
+ * const supervised = client.pipe(Runnable.restart(asTheServerSays))
+ * ```
  *
  * @category models
  * @since 0.1.0
@@ -51,6 +75,13 @@ interface Restarting<in E> {
 }
 
 /**
+ * Whether a child that has ended runs again, as data. `E` is what the child can fail with, as far as the policy looks
+ * at it.
+ *
+ * **Details**
+ *
+ * Made by `never`, `onFailure` and `always`; `supervised` is the recommended one.
+ *
  * @category models
  * @since 0.1.0
  */
@@ -126,9 +157,25 @@ export const onFailure = <E = unknown>(schedule: RestartSchedule<E>, options?: O
  * Restart on every end, also a good one. When the schedule is done the child gives up, whatever the last end was: what
  * has to run always and may not is a failure.
  *
+ * **When to use**
+ *
+ * Use for work that ends well and has to come again: a job by the clock, a connection that the other side closes.
+ *
  * **Details**
  *
- * OTP's `permanent`. Throws `InvalidOption` if `resetAfter` is not a duration.
+ * OTP's `permanent`. Throws `InvalidOption` if `resetAfter` is not a duration. A child that ended well and may not go
+ * on gives up with `RestartsExhausted`.
+ *
+ * **Example** (A job once a minute)
+ *
+ * ```ts
+ * import { Effect, Schedule } from "effect"
+ * import { RestartPolicy, Runnable } from "effect-supervisor"
+ *
+ * const report = Runnable.make("report", Effect.log("reporting"), {
+ *   restart: RestartPolicy.always(Schedule.spaced("1 minute"))
+ * })
+ * ```
  *
  * @category constructors
  * @since 0.1.0
@@ -147,8 +194,9 @@ export const always = <E = unknown>(schedule: RestartSchedule<E>, options?: Opti
  *
  * **Details**
  *
- * Its output counts the restarts. OTP's `intensity` and `period`. One restart costs constant time; memory is `restarts` numbers at most. Throws
- * `InvalidOption` if `restarts` is not a whole number above zero.
+ * Its output counts the restarts. OTP's `intensity` and `period`. One restart costs constant time; memory is `restarts`
+ * numbers at most. Throws `InvalidOption` if `restarts` is not a whole number of at least 1 (no restart at all is
+ * `RestartPolicy.never`), or if `within` is not a finite duration above zero.
  *
  * **Gotchas**
  *
@@ -191,7 +239,7 @@ export const intensity = (options: {
 
 /**
  * The recommended policy for what has to stay up: restart on failure after 100 ms, doubling up to 30 s, jittered by a
- * fifth either way (so 36 s is the longest), afresh after 10 s of healthy uptime.
+ * fifth either way (so 36 s is the longest), afresh after 10 s of healthy uptime. It never gives up.
  *
  * @category constructors
  * @since 0.1.0

@@ -32,6 +32,14 @@ import {
 const TypeId = "~effect-supervisor/Runnable"
 
 /**
+ * An Effect with a name and a policy. `E` is what one incarnation can fail with, `R` what it needs, without the `Scope`
+ * that every incarnation gets.
+ *
+ * **Details**
+ *
+ * A value: the setters of this module, such as `grace`, return a new one. Run as an Effect it is one incarnation,
+ * unsupervised: no restart, no health check, no time limits.
+ *
  * @category models
  * @since 0.1.0
  */
@@ -43,6 +51,7 @@ export interface Runnable<out E = never, out R = never> extends Effect.Effect<vo
   readonly effect: Effect.Effect<unknown, E, R | Scope.Scope>
   /** What makes it the same work as another description: its effect, or the children of a manager. */
   readonly work: unknown
+  /** Its options, with the defaults filled in. */
   readonly settings: Settings
 }
 
@@ -75,14 +84,16 @@ export type Services<T> = T extends Runnable<infer _E, infer R> ? R : never
  *
  * **Details**
  *
- * What a check acquires is released when it has answered. The check fails when its effect fails, dies or takes longer than `timeout`. After `failures` in a row the incarnation
- * ends with `Unhealthy`, and the restart policy decides. A check that succeeds counts from zero again.
+ * What a check acquires is released when it has answered. The check fails when its effect fails, dies or takes longer
+ * than `timeout`. After `failures` in a row the incarnation is interrupted without grace and has failed with
+ * `Unhealthy`; the restart policy decides. A check that succeeds counts from zero again.
  *
  * @see https://kubernetes.io/docs/concepts/workloads/pods/probes/
  * @category models
  * @since 0.1.0
  */
 export interface HealthCheck<out R = never> {
+  /** Succeeds when the child is well; what it succeeds with does not matter. */
   readonly check: Effect.Effect<unknown, unknown, R>
   /** From ready to the first check. Default: 0 seconds. */
   readonly initialDelay?: Duration.Input | undefined
@@ -101,18 +112,28 @@ export interface HealthCheck<out R = never> {
  * @since 0.1.0
  */
 export interface Options<in E = never, out R = never> {
-  /** What to do when it ends; a `Schedule` alone means `RestartPolicy.onFailure(schedule)`. Default: `RestartPolicy.never`. */
+  /**
+   * What to do when it ends; a `Schedule` alone means `RestartPolicy.onFailure(schedule)`. Default:
+   * `RestartPolicy.never`.
+   */
   readonly restart?: RestartPolicy.RestartPolicy<E> | RestartPolicy.RestartSchedule<E> | undefined
-  /** How long it may take to stop by itself once it was asked, if it listens. Default: "5 seconds"; managers "infinity". */
+  /**
+   * How long it may take to stop by itself once it was asked, if it listens. Default: "5 seconds"; managers "infinity".
+   */
   readonly grace?: Duration.Input | "infinity" | undefined
   /**
-   * How long its end may take, once it was interrupted or has ended by itself: its finalizers. Then it is abandoned, and
-   * if it had failed, it gives up. Default: "5 seconds".
+   * How long its end may take, once it was interrupted or has ended by itself: its finalizers. Then it is abandoned,
+   * and if it had failed, it gives up. Default: "5 seconds".
    */
   readonly abandonAfter?: Duration.Input | undefined
-  /** When it counts as ready: when it has started, or when it calls `Control.ready`. Default: "started". */
+  /**
+   * When it counts as ready: when it has started, or when it calls `Control.ready`. Without `startTimeout`, "signal"
+   * waits for that call without end. Default: "started".
+   */
   readonly ready?: "started" | "signal" | undefined
-  /** How long it may take to become ready, restarts included; then it gives up with `StartTimeout`. Default: unlimited. */
+  /**
+   * How long it may take to become ready, restarts included; then it gives up with `StartTimeout`. Default: unlimited.
+   */
   readonly startTimeout?: Duration.Input | undefined
   /**
    * Its end for good can end the manager: see the manager's `autoShutdown`. That is a good end, or giving up where
@@ -121,7 +142,10 @@ export interface Options<in E = never, out R = never> {
   readonly significant?: boolean | undefined
   /** A liveness check. Default: none. */
   readonly health?: HealthCheck<R> | undefined
-  /** The longest time between two `Control.heartbeat`s; longer ends the incarnation with `Unresponsive`. Default: none. */
+  /**
+   * The longest time between two `Control.heartbeat`s; longer interrupts the incarnation, without grace, and it has
+   * failed with `Unresponsive`. It runs from ready on, without waiting for a first heartbeat. Default: none.
+   */
   readonly watchdog?: Duration.Input | undefined
   /** What a reload does here. More can be added from within by `Control.onReload`. Default: nothing. */
   readonly onReload?: Effect.Effect<unknown, unknown, R> | undefined
@@ -129,7 +153,10 @@ export interface Options<in E = never, out R = never> {
   readonly reloadTimeout?: Duration.Input | undefined
   /** A new incarnation may start although the old one would not end. Default: false. */
   readonly overlap?: boolean | undefined
-  /** `Handle.reconcile` keeps a child whose version did not change, also when its effect is another object. Default: none. */
+  /**
+   * `Handle.reconcile` keeps a child whose version did not change, also when its effect is another object. Default:
+   * none.
+   */
   readonly version?: unknown
 }
 
@@ -169,7 +196,7 @@ export interface Settings {
 }
 
 /**
- * The defaults of all options.
+ * The defaults of all options. A manager's differ: its `grace` is unlimited, and it is ready when all its children are.
  *
  * @category constants
  * @since 0.1.0
@@ -243,6 +270,15 @@ const settle = <E>(subject: string, base: Settings, options: Options<E, unknown>
   return settings
 }
 
+/**
+ * A type that is taken from the arguments alone. Where a result is expected to be of some type, TypeScript would take it
+ * from there too, and find `unknown`; `NoInfer` would keep `Exclude` from looking into it.
+ *
+ * @category type-level
+ * @since 0.1.0
+ */
+export type Given<T> = [T][T extends unknown ? 0 : never]
+
 /** @internal */
 export const Proto: object = {
   ...Effectable.Prototype<Runnable<unknown, unknown>>({
@@ -289,8 +325,8 @@ export const isRunnable = (u: unknown): u is Runnable<unknown, unknown> => Predi
  * **Details**
  *
  * `R` loses `Scope`: every incarnation gets one of its own. A child that is ready when it has started may have failed
- * by the time whoever started it hears so: use `ready: "signal"` if that matters. Throws `InvalidOption` if the name is empty or contains a
- * slash, or if an option makes no sense.
+ * by the time whoever started it hears so: use `ready: "signal"` if that matters. Throws `InvalidOption` if the name is
+ * empty, contains a slash or control characters, or if an option makes no sense.
  *
  * **Example** (A worker that is restarted)
  *
@@ -311,8 +347,8 @@ export const make = <E = never, R = never, R2 = never>(
   name: string,
   effect: Effect.Effect<unknown, E, R>,
   options?: Options<NoInfer<E>, R2>
-): Runnable<E, Exclude<R | NoInfer<R2>, Scope.Scope>> =>
-  makeProto<E, Exclude<R | NoInfer<R2>, Scope.Scope>>(
+): Runnable<E, Exclude<R | Given<R2>, Scope.Scope>> =>
+  makeProto<E, Exclude<R | Given<R2>, Scope.Scope>>(
     Proto,
     name,
     validate.effect(`Runnable "${name}"`, "effect", effect),
@@ -321,13 +357,28 @@ export const make = <E = never, R = never, R2 = never>(
   )
 
 /**
- * A Runnable from a Layer: each incarnation builds the layer afresh, with its own `Scope` and its own `MemoMap`, is ready
- * when it is built and keeps it until it is stopped.
+ * A Runnable from a Layer: each incarnation builds the layer afresh, with its own `Scope` and its own `MemoMap`, is
+ * ready when it is built and keeps it until it is stopped.
  *
  * **Gotchas**
  *
  * A fiber that the layer forks and that dies later is not noticed, as with `Layer.launch`: make it a child of its own,
  * with `Runnable.layer`.
+ *
+ * **Example** (A connection that is built afresh)
+ *
+ * ```ts
+ * import { Context, Effect, Layer } from "effect"
+ * import { RestartPolicy, Runnable } from "effect-supervisor"
+ *
+ * class Socket extends Context.Service<Socket, { readonly id: number }>()("app/Socket") {}
+ *
+ * const open = Effect.acquireRelease(Effect.succeed({ id: 1 }), () => Effect.log("closed"))
+ * const socket = Runnable.fromLayer("socket", Layer.effect(Socket, open), {
+ *   restart: RestartPolicy.supervised,
+ *   health: { check: Effect.log("ping"), interval: "30 seconds" }
+ * })
+ * ```
  *
  * @category constructors
  * @since 0.1.0
@@ -336,7 +387,7 @@ export const fromLayer = <ROut, E = never, R = never, R2 = never>(
   name: string,
   layer: Layer.Layer<ROut, E, R>,
   options?: Options<NoInfer<E>, R2>
-): Runnable<E, Exclude<R | NoInfer<R2>, Scope.Scope>> =>
+): Runnable<E, Exclude<R | Given<R2>, Scope.Scope>> =>
   make(
     name,
     Effect.gen(function*() {
@@ -350,7 +401,7 @@ export const fromLayer = <ROut, E = never, R = never, R2 = never>(
   )
 
 /**
- * Does nothing until it is stopped: keeps an otherwise empty manager alive.
+ * Does nothing until it is stopped: keeps an otherwise empty manager alive. The name is "idle" by default.
  *
  * @category constructors
  * @since 0.1.0
@@ -410,6 +461,23 @@ const clone = <Self extends Any>(self: Self, options: Options<never, unknown>): 
 /**
  * Sets the restart policy; a schedule alone means `RestartPolicy.onFailure(schedule)`.
  *
+ * **Details**
+ *
+ * Like all setters it returns a new Runnable, and a manager stays a manager. Throws `InvalidOption` if the value is
+ * neither a policy nor a schedule, or if the Runnable is `significant` and would be restarted always.
+ *
+ * **Example** (Options by setters)
+ *
+ * ```ts
+ * import { Effect, Schedule } from "effect"
+ * import { Runnable } from "effect-supervisor"
+ *
+ * const worker = Runnable.make("worker", Effect.never).pipe(
+ *   Runnable.restart(Schedule.exponential("100 millis")),
+ *   Runnable.grace("2 seconds")
+ * )
+ * ```
+ *
  * @category options
  * @since 0.1.0
  */
@@ -439,7 +507,7 @@ const setter = <A>(key: keyof Options): Setter<A> =>
   dual(2, <Self extends Any>(self: Self, value: A): Self => clone(self, { [key]: value }))
 
 /**
- * Sets how long it may take to stop by itself.
+ * Sets how long it may take to stop by itself once it was asked, if it listens. Default: 5 seconds; managers unlimited.
  *
  * @category options
  * @since 0.1.0
@@ -447,7 +515,7 @@ const setter = <A>(key: keyof Options): Setter<A> =>
 export const grace: Setter<Duration.Input | "infinity"> = setter("grace")
 
 /**
- * Sets how long after its interruption it is waited for.
+ * Sets how long after its interruption it is waited for, finalizers included. Default: 5 seconds.
  *
  * @category options
  * @since 0.1.0
@@ -455,7 +523,11 @@ export const grace: Setter<Duration.Input | "infinity"> = setter("grace")
 export const abandonAfter: Setter<Duration.Input> = setter("abandonAfter")
 
 /**
- * Sets when it counts as ready.
+ * Sets when it counts as ready: when it has started (the default; layers: when built), or at `Control.ready`.
+ *
+ * **Gotchas**
+ *
+ * Without a `startTimeout`, "signal" waits for `Control.ready` without end.
  *
  * @category options
  * @since 0.1.0
@@ -463,7 +535,8 @@ export const abandonAfter: Setter<Duration.Input> = setter("abandonAfter")
 export const ready: Setter<"started" | "signal"> = setter("ready")
 
 /**
- * Sets how long it may take to become ready.
+ * Sets how long it may take to become ready, restarts included; then it gives up with `StartTimeout`. Default:
+ * unlimited.
  *
  * @category options
  * @since 0.1.0
@@ -471,7 +544,7 @@ export const ready: Setter<"started" | "signal"> = setter("ready")
 export const startTimeout: Setter<Duration.Input> = setter("startTimeout")
 
 /**
- * Sets whether its good end can end the manager.
+ * Sets whether its good end can end the manager: see the manager's `autoShutdown`. Default: false.
  *
  * @category options
  * @since 0.1.0
@@ -479,7 +552,8 @@ export const startTimeout: Setter<Duration.Input> = setter("startTimeout")
 export const significant: Setter<boolean> = setter("significant")
 
 /**
- * Sets the longest time between two heartbeats.
+ * Sets the longest time between two heartbeats, from ready on. Longer interrupts the incarnation, without grace, and
+ * the restart policy decides. Default: none.
  *
  * @category options
  * @since 0.1.0
@@ -487,7 +561,7 @@ export const significant: Setter<boolean> = setter("significant")
 export const watchdog: Setter<Duration.Input> = setter("watchdog")
 
 /**
- * Sets how long its reload handlers may take.
+ * Sets how long its reload handlers may take; then they are interrupted and reported. Default: 30 seconds.
  *
  * @category options
  * @since 0.1.0
@@ -495,7 +569,7 @@ export const watchdog: Setter<Duration.Input> = setter("watchdog")
 export const reloadTimeout: Setter<Duration.Input> = setter("reloadTimeout")
 
 /**
- * Sets whether a new incarnation may start beside one that would not end.
+ * Sets whether a new incarnation may start beside one that would not end. Default: false.
  *
  * @category options
  * @since 0.1.0
@@ -503,7 +577,7 @@ export const reloadTimeout: Setter<Duration.Input> = setter("reloadTimeout")
 export const overlap: Setter<boolean> = setter("overlap")
 
 /**
- * Sets the version that `Handle.reconcile` compares.
+ * Sets the version that `Handle.reconcile` compares, by `Equal`. Default: none, and then the effect is compared.
  *
  * @category options
  * @since 0.1.0
@@ -522,7 +596,7 @@ export type WithServices<Self, R2> = Self extends ProcessManager<infer E, infer 
   : never
 
 /**
- * Sets the liveness check.
+ * Sets the liveness check. Default: none.
  *
  * @category options
  * @since 0.1.0
@@ -537,7 +611,7 @@ export const health: {
 )
 
 /**
- * Sets what a reload does here.
+ * Sets what a reload does here. What it needs is added to `R`. Default: nothing.
  *
  * @category options
  * @since 0.1.0
@@ -552,7 +626,8 @@ export const onReload: {
 )
 
 /**
- * An `Exit` of a Runnable, for policies that are written apart from it.
+ * An `Exit` of a Runnable, for policies that are written apart from it: `Schedule.setInputType<ExitOf<typeof
+ * worker>>()` lets a schedule look at the worker's typed error.
  *
  * @category type-level
  * @since 0.1.0

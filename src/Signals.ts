@@ -50,6 +50,8 @@ export type Action = "shutdown" | "reload" | "ignore"
 export type Actions = { readonly [S in Signal]?: Action | undefined }
 
 /**
+ * Options of `runnable`. All of it is optional.
+ *
  * @category models
  * @since 0.1.0
  */
@@ -66,7 +68,7 @@ export interface Options {
 }
 
 /**
- * SIGINT, SIGTERM and SIGQUIT shut down, SIGHUP reloads.
+ * SIGINT, SIGTERM and SIGQUIT shut down, SIGHUP reloads. Other signals keep what Node does at them.
  *
  * @category constants
  * @since 0.1.0
@@ -82,10 +84,26 @@ export const defaults: Actions = {
  * Listens for signals on behalf of the supervisor that it runs under, which then ends well: being asked to stop is no
  * failure. A second signal stops waiting for graces.
  *
+ * **When to use**
+ *
+ * Use once a process, in the manager at the root: what runs by `Effect.runFork` alone is ended by the first signal,
+ * without a single finalizer.
+ *
  * **Details**
  *
  * The listeners are removed when it stops. If it stops because its whole supervisor does, they stay until that has
- * ended, so that a second Ctrl-C still finds them wherever in the order this Runnable stands.
+ * ended, so that a second Ctrl-C still finds them wherever in the order this Runnable stands. Throws `InvalidOption` if
+ * an action or a duration makes no sense.
+ *
+ * **Gotchas**
+ *
+ * - Put it first in the list: children start in order, and a signal that comes before this one has started ends the
+ *   process at once.
+ * - In layers, do not `provide` slow services to it: until they are built nobody listens.
+ * - SIGHUP comes also when a terminal is closed, and then reloads. A tool that runs in the foreground maps it to
+ *   "shutdown".
+ * - `NodeRuntime.runMain` listens for SIGINT and SIGTERM too: it interrupts the tree, which ends in the same order, and
+ *   exits with 130. `Effect.runCallback`, with `process.exitCode = 1` on failure, exits with 0 after a signal.
  *
  * **Example** (Ctrl-C stops the tree)
  *
@@ -95,6 +113,14 @@ export const defaults: Actions = {
  *
  * const manager = ProcessManager.make("app", [Signals.runnable(), Runnable.make("worker", Effect.never)])
  * const fiber = Effect.runFork(manager)
+ * ```
+ *
+ * **Example** (A tool in the foreground)
+ *
+ * ```ts
+ * import { Signals } from "effect-supervisor"
+ *
+ * const signals = Signals.runnable({ actions: { SIGHUP: "shutdown", SIGUSR2: "reload" } })
  * ```
  *
  * @category constructors

@@ -6,9 +6,15 @@
  */
 
 /**
+ * Who is restarted together with a child that failed:
+ *
  * - `"one-for-one"`: the child alone (default).
  * - `"one-for-all"`: every child of the supervisor.
  * - `"rest-for-one"`: the child and those started after it.
+ *
+ * **Details**
+ *
+ * Those affected are stopped in reverse order and started in order. Only siblings that were up come back.
  *
  * @category models
  * @since 0.1.0

@@ -6,10 +6,10 @@
  *
  * @since 0.1.0
  */
-import * as Cause from "effect/Cause"
+import type * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import * as Data from "effect/Data"
-import type { State } from "./State.ts"
+import { causeInfo, type State } from "./State.ts"
 
 /** The class of a tagged error, spelled out so that its declaration can be made without inferring it. */
 type Tagged<Tag extends string, Fields> = new(
@@ -23,7 +23,8 @@ const DuplicateChildBase: Tagged<"DuplicateChild", {
 }> = Data.TaggedError("DuplicateChild")
 
 /**
- * A name is used twice under one supervisor.
+ * A name is used twice under one supervisor. `Handle.add` and `Handle.reconcile` fail with it, `ProcessManager.make`
+ * and `ProcessManager.add` throw it.
  *
  * @category errors
  * @since 0.1.0
@@ -41,7 +42,8 @@ const MaxChildrenReachedBase: Tagged<"MaxChildrenReached", {
 }> = Data.TaggedError("MaxChildrenReached")
 
 /**
- * The supervisor is full: see the manager's option `maxChildren`.
+ * The supervisor is full: see the manager's option `maxChildren`. `Handle.add` and `Handle.reconcile` fail with it,
+ * `ProcessManager.make` and `ProcessManager.add` throw it.
  *
  * @category errors
  * @since 0.1.0
@@ -58,7 +60,7 @@ const SupervisorClosedBase: Tagged<"SupervisorClosed", {
 }> = Data.TaggedError("SupervisorClosed")
 
 /**
- * The supervisor is stopping or has stopped: nothing starts any more.
+ * The supervisor is stopping or has stopped: nothing starts any more. Every operation on a child fails with it then.
  *
  * @category errors
  * @since 0.1.0
@@ -93,7 +95,7 @@ const ChildNotRunningBase: Tagged<"ChildNotRunning", {
 }> = Data.TaggedError("ChildNotRunning")
 
 /**
- * A message was sent to a child that has no running incarnation to receive it.
+ * A message was sent to a child that has no running incarnation to receive it. `Handle.send` fails with it.
  *
  * @category errors
  * @since 0.1.0
@@ -111,7 +113,7 @@ const MessagesFullBase: Tagged<"MessagesFull", {
 }> = Data.TaggedError("MessagesFull")
 
 /**
- * A child does not read its messages: its buffer is full and the new one was not taken.
+ * A child does not read its messages: its buffer is full and the new one was not taken. `Handle.send` fails with it.
  *
  * @category errors
  * @since 0.1.0
@@ -189,7 +191,7 @@ const UnhealthyBase: Tagged<"Unhealthy", {
  */
 export class Unhealthy extends UnhealthyBase {
   override get message(): string {
-    return `Child "${this.path}" failed its health check ${this.failures} times in a row: ${Cause.pretty(this.cause)}`
+    return `Child "${this.path}" failed its health check ${this.failures} times in a row: ${causeInfo(this.cause).message}`
   }
 }
 
@@ -224,7 +226,18 @@ const ChildPathBase: Context.ServiceClass<ChildPath, "effect-supervisor/ChildPat
 export class ChildPath extends ChildPathBase {}
 
 /**
- * The path of the child that a manager's failure came from, from the root of the tree.
+ * The path of the child that a manager's failure came from, from the root of the tree. `undefined` for a cause that
+ * comes from elsewhere.
+ *
+ * **Example** (Who gave up)
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { ProcessManager, Runnable, SupervisorError } from "effect-supervisor"
+ *
+ * const app = ProcessManager.make("app", [Runnable.make("worker", Effect.fail("boom"))])
+ * const main = Effect.tapCause(app, (cause) => Effect.logError(`${SupervisorError.childPath(cause)} gave up`))
+ * ```
  *
  * @category annotations
  * @since 0.1.0

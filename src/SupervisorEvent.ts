@@ -97,6 +97,8 @@ export interface EventsLost extends Base {
 }
 
 /**
+ * Everything that `Handle.events` tells, told apart by `_tag`.
+ *
  * @category models
  * @since 0.1.0
  */

@@ -1,6 +1,7 @@
 import { afterAll, afterEach, assert, beforeAll, beforeEach, describe, it } from "@effect/vitest"
 import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process"
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { type AddressInfo, createServer } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { build, root } from "./fixtures/build.ts"
@@ -12,9 +13,9 @@ class App {
   readonly process: ChildProcessWithoutNullStreams
   private readonly waiting = new Set<() => void>()
 
-  constructor(settings: string) {
+  constructor(settings: string, port: string) {
     this.process = spawn(process.execPath, [join(root, "examples", "app", "main.ts")], {
-      env: { ...process.env, PORT: "0", SETTINGS: settings }
+      env: { ...process.env, PORT: port, SETTINGS: settings }
     })
     let rest = ""
     this.process.stdout.setEncoding("utf8").on("data", (text: string) => {
@@ -56,6 +57,11 @@ class App {
       return match === null ? [] : [`${match[1]} ${match[2]}`]
     })
   }
+
+  /** The times of all lines, in order. */
+  get times(): ReadonlyArray<string> {
+    return this.lines.flatMap((line) => line.match(/^\d\d:\d\d:\d\d/) ?? [])
+  }
 }
 
 describe("npm start", () => {
@@ -63,8 +69,8 @@ describe("npm start", () => {
   const settings = join(directory, "settings.json")
   const apps: Array<App> = []
 
-  const start = (path: string = settings): App => {
-    const app = new App(path)
+  const start = (options: { readonly settings?: string; readonly port?: string } = {}): App => {
+    const app = new App(options.settings ?? settings, options.port ?? "0")
     apps.push(app)
     return app
   }
@@ -97,6 +103,9 @@ describe("npm start", () => {
     app.process.kill("SIGINT")
     assert.strictEqual(await app.ended, 0, app.lines.join("\n"))
     assert.match(app.lines.at(-1)!, /everything has stopped$/)
+    const why = app.lines.findIndex((line) => line.endsWith("SIGINT: stopping"))
+    assert.match(app.lines[why + 1]!, /app +is stopping$/)
+    assert.deepEqual(app.times, app.times.toSorted())
 
     const { said } = app
     const started = said.slice(0, said.indexOf("app is running"))
@@ -134,8 +143,24 @@ describe("npm start", () => {
   })
 
   it("says what is wrong and ends with exit code 1 when it cannot start", async () => {
-    const app = start(join(directory, "missing.json"))
+    const app = start({ settings: join(directory, "missing.json") })
     assert.strictEqual(await app.ended, 1)
     assert.isTrue(app.lines.some((line) => line.includes("missing.json")), app.lines.join("\n"))
+  })
+
+  it("says that its port is in use, and tells nothing of children that never started", async () => {
+    const taken = createServer()
+    await new Promise<void>((resolve) => taken.listen(0, "127.0.0.1", resolve))
+    try {
+      const port = String((taken.address() as AddressInfo).port)
+      const app = start({ port })
+      await app.line(new RegExp(`web/server +failed: PORT ${port} is in use; restart 2 in 0\\.\\d s$`))
+      app.process.kill("SIGTERM")
+      assert.strictEqual(await app.ended, 0, app.lines.join("\n"))
+      await app.line(/SIGTERM: stopping$/)
+      assert.isFalse(app.lines.some((line) => / (jobs|web\/poller)/.test(line)), app.lines.join("\n"))
+    } finally {
+      taken.close()
+    }
   })
 })

@@ -672,6 +672,36 @@ describe("C2 reload reaches the whole subtree and resolves when every handler ha
       yield* handle.shutdown
       assert.deepStrictEqual(yield* handle.reload, { handled: [], ignored: [], failed: [], timedOut: [] })
     }))
+
+  it.effect("what the option acquires is released when it has run, at every reload", () =>
+    Effect.gen(function*() {
+      const { note, span, take } = makeTrace()
+      const child = Runnable.make("a", Effect.never, { onReload: Effect.andThen(span("file"), note("read")) })
+      const handle = yield* started(child)
+      for (let round = 0; round < 2; round++) {
+        assert.deepStrictEqual((yield* handle.reload).handled, ["a"])
+        assert.deepStrictEqual(take(), ["+file", "read", "-file"])
+      }
+    }))
+
+  it.effect("a caller who is interrupted does not interrupt handlers halfway", () =>
+    Effect.gen(function*() {
+      const { note, take } = makeTrace()
+      const slowly = (name: string) =>
+        note(`${name} begins`).pipe(
+          Effect.andThen(Effect.sleep("1 second")),
+          Effect.andThen(note(`${name} is done`)),
+          Effect.onInterrupt(() => note(`${name} was interrupted`))
+        )
+      const handle = yield* started(reloader("a", slowly("handler"), { onReload: slowly("option") }))
+      for (const reload of [handle.reload, handle.reloadChild("a")]) {
+        const caller = yield* Effect.forkChild(reload)
+        yield* settle
+        yield* Fiber.interrupt(caller)
+        yield* elapse("1 second")
+        assert.deepStrictEqual(take(), ["handler begins", "option begins", "handler is done", "option is done"])
+      }
+    }))
 })
 
 describe("Control.ready and Control.heartbeat", () => {

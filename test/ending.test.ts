@@ -11,12 +11,15 @@ import {
   elapse,
   makeTrace,
   outcomeOf,
+  pool,
+  quiet,
   reasonsOf,
   recordEvents,
   settle,
   spy,
   stateOf,
   statesOf,
+  tagOf,
   type Trace
 } from "./support.ts"
 
@@ -201,6 +204,52 @@ describe("E2 the first child to fail cancels its siblings and fails the manager 
       const exits = [...yield* Fiber.joinAll(early), yield* Effect.exit(handle.await), yield* Effect.exit(handle.await)]
       assert.deepStrictEqual(exits.map(outcomeOf), Array.from({ length: 5 }, () => "failed: Fail boom @a"))
     }))
+
+  it.effect("a child that is being ended because it was unresponsive is in the cause too, not first", () =>
+    Effect.gen(function*() {
+      const { child } = makeTrace()
+      const manager = ProcessManager.make("app", [
+        Runnable.make("a", Effect.andThen(Effect.addFinalizer(() => Effect.sleep("2 seconds")), Effect.never), {
+          watchdog: "10 seconds"
+        }),
+        child("b", Effect.delay(Effect.fail("boom"), "11 seconds"))
+      ])
+      const fiber = yield* Effect.forkChild(manager)
+      yield* elapse("10 seconds")
+      assert.strictEqual(stateOf(fiber), "running")
+      yield* elapse("1 second")
+      yield* elapse("1 second")
+      assert.strictEqual(stateOf(fiber), "failed: Fail boom @b, Die Unresponsive @a")
+    }))
+
+  it.live("whatever fails during the stop is in the cause, in time that grows with its number and no faster", () =>
+    Effect.gen(function*() {
+      const millis = Effect.fnUntraced(function*(count: number) {
+        const children = Array.from(
+          { length: count },
+          (_, index) =>
+            Runnable.make(
+              `${index}`,
+              Effect.andThen(Effect.addFinalizer(() => Effect.die(`bug ${index}`)), Effect.never)
+            )
+        )
+        const begun = performance.now()
+        const exit = yield* Effect.exit(
+          ProcessManager.make("app", [...children, Runnable.make("b", Effect.fail("boom"))])
+        )
+        const took = performance.now() - begun
+        const bugs = Array.from({ length: count }, (_, index) => `Die bug ${index} @${index}`)
+        assert.deepStrictEqual(reasonsOf(causeOf(exit)), ["Fail boom @b", ...bugs.toReversed()])
+        return took
+      })
+      yield* millis(500)
+      // The best of three, since others use this machine too.
+      const rounds = yield* Effect.forEach([1, 2, 3], () => Effect.all([millis(500), millis(4000)]))
+      const some = Math.min(...rounds.map(([few]) => few))
+      const many = Math.min(...rounds.map(([, many]) => many))
+      assert.isBelow(many, 2000)
+      assert.isBelow(many / some, 20)
+    }).pipe(quiet))
 })
 
 describe("E3 a manager succeeds when no child is left to run", () => {
@@ -747,6 +796,98 @@ describe("E5 the stop of one child", () => {
           const before = order.startsWith("end") ? "Backoff" : "Stopping"
           assert.deepStrictEqual(statesOf(events, "x"), [before, "Stopped"], order)
         }
+      }))
+  })
+
+  it.effect("a finalizer that is added to a child's scope after the child has ended runs at once", () =>
+    Effect.gen(function*() {
+      const { note, take } = makeTrace()
+      const scopes = new Map<string, Scope.Scope>()
+      const child = <E>(name: string, effect: Effect.Effect<unknown, E, Scope.Scope>) =>
+        Runnable.make(
+          name,
+          Effect.flatMap(Effect.scope, (scope) => {
+            scopes.set(name, scope)
+            return effect
+          })
+        )
+      const handle = yield* pool([
+        child("ended", Effect.void),
+        child("failed", Effect.fail("boom")),
+        child("stopped", Effect.never),
+        child("had one", Effect.andThen(Effect.addFinalizer(() => Effect.void), Effect.never))
+      ])
+      yield* handle.stop("stopped")
+      yield* handle.stop("had one")
+      yield* settle
+      for (const [name, scope] of scopes) {
+        yield* Scope.addFinalizer(scope, note(name))
+        assert.deepStrictEqual(take(), [name])
+      }
+      assert.strictEqual(scopes.size, 4)
+    }))
+
+  describe("finalizers that hang", () => {
+    it.effect("a finalizer of a supervisor holds up its end for 5 seconds, no longer", () => {
+      const { layer, lines } = captureLogs()
+      return Effect.gen(function*() {
+        const { child, take } = makeTrace()
+        const handle = yield* ProcessManager.start(ProcessManager.make("app", [child("a")]))
+        yield* handle.addFinalizer(Effect.never)
+        const shutdown = yield* Effect.forkChild(handle.shutdown)
+        yield* elapse("4999 millis")
+        assert.deepStrictEqual([stateOf(shutdown), take()], ["running", ["+a", "-a"]])
+        yield* elapse("1 millis")
+        assert.strictEqual(stateOf(shutdown), "done")
+        yield* handle.await
+        assert.isTrue(lines.some((line) => line.startsWith("Warn") && line.includes("a finalizer of supervisor app")))
+      }).pipe(Effect.provide(layer))
+    })
+
+    const hanging = (end: Effect.Effect<unknown, string>) =>
+      Runnable.make("a", Effect.andThen(Effect.addFinalizer(() => Effect.never), end), { abandonAfter: "2 seconds" })
+
+    it.effect("a child that failed is abandoned after abandonAfter, and the manager fails with its cause", () =>
+      Effect.gen(function*() {
+        const { child, take } = makeTrace()
+        const fiber = yield* Effect.forkChild(ProcessManager.make("app", [child("b"), hanging(Effect.fail("boom"))]))
+        yield* elapse("1999 millis")
+        assert.deepStrictEqual([stateOf(fiber), take()], ["running", ["+b"]])
+        yield* elapse("1 millis")
+        assert.deepStrictEqual([stateOf(fiber), take()], ["failed: Fail boom @a", ["-b"]])
+      }))
+
+    it.effect("a child that completed is abandoned and reported: event, snapshot, log", () => {
+      const { layer, lines } = captureLogs()
+      return Effect.gen(function*() {
+        const handle = yield* pool([hanging(Effect.delay(Effect.void, "1 second"))])
+        const events = yield* recordEvents(handle)
+        yield* elapse("1 second")
+        yield* elapse("1999 millis")
+        assert.notStrictEqual(yield* tagOf(handle, "a"), "Abandoned")
+        yield* elapse("1 millis")
+        assert.strictEqual(yield* tagOf(handle, "a"), "Abandoned")
+        assert.deepStrictEqual((yield* handle.status).abandoned, ["a"])
+        assert.strictEqual(statesOf(events, "a").at(-1), "Abandoned")
+        assert.isTrue(lines.some((line) => line.startsWith("Error: a would not end")), lines.join("\n"))
+      }).pipe(Effect.provide(layer))
+    })
+
+    it.effect("the last child that completed does not keep its manager for ever", () =>
+      Effect.gen(function*() {
+        const fiber = yield* Effect.forkChild(ProcessManager.make("app", [hanging(Effect.void)]))
+        yield* elapse("1999 millis")
+        assert.strictEqual(stateOf(fiber), "running")
+        yield* elapse("1 millis")
+        assert.strictEqual(stateOf(fiber), "done")
+      }))
+
+    it.effect("nor one whose finalizers end after all, but later than abandonAfter", () =>
+      Effect.gen(function*() {
+        const late = Runnable.make("a", Effect.addFinalizer(() => Effect.sleep("10 seconds")))
+        const fiber = yield* Effect.forkChild(ProcessManager.make("app", [late]))
+        yield* elapse("1 minute")
+        assert.strictEqual(stateOf(fiber), "done")
       }))
   })
 })

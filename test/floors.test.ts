@@ -12,6 +12,7 @@ const floors: Readonly<Record<string, number>> = {
   "SupervisorEvent": 0,
   "SupervisorError": 0,
   "RestartPolicy": 0,
+  "internal/causes": 0,
   "internal/serviceKeys": 0,
   "internal/validate": 0,
   "internal/window": 0,

@@ -423,6 +423,32 @@ describe("H2 liveness", () => {
       assert.throws(() => Runnable.make("a", Effect.void, { health }), SupervisorError.InvalidOption)
     }
   })
+
+  it.effect("what a check acquires is released when it has answered, well or not or too late", () =>
+    Effect.gen(function*() {
+      const log: Array<string> = []
+      let round = 0
+      const check = Effect.andThen(
+        Effect.acquireRelease(
+          Effect.sync(() => log.push(`+${++round}`)),
+          () => Effect.sync(() => log.push(`-${round}`))
+        ),
+        Effect.suspend(() => round === 1 ? Effect.void : round === 2 ? Effect.fail("ill") : Effect.never)
+      )
+      const handle = yield* pool([Runnable.make("a", Effect.never, { health: { check, failures: 3 } })])
+      yield* settle
+      assert.deepStrictEqual(log.splice(0), ["+1", "-1"])
+      yield* TestClock.adjust("10 seconds")
+      yield* settle
+      assert.deepStrictEqual(log.splice(0), ["+2", "-2"])
+      yield* TestClock.adjust("10 seconds")
+      yield* settle
+      assert.deepStrictEqual(log.splice(0), ["+3"])
+      yield* TestClock.adjust("1 second")
+      yield* settle
+      assert.deepStrictEqual(log.splice(0), ["-3"])
+      assert.strictEqual(yield* shown(handle, "a"), "Running 1")
+    }))
 })
 
 describe("H2 readiness", () => {

@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Cause, Context, Deferred, Effect, Exit, Fiber, Layer, Schedule, Scope } from "effect"
 import { Control, ProcessManager, Runnable, Supervisor, SupervisorError } from "effect-supervisor"
 import { TestClock } from "effect/testing"
-import { openPool, settle } from "./support.ts"
+import { openPool, settle, tagOf } from "./support.ts"
 
 type Log = Array<string>
 
@@ -120,6 +120,18 @@ describe("Runnable.fromLayer", () => {
       const manager = ProcessManager.make("app", [Runnable.fromLayer("user", user)])
       yield* ProcessManager.start(manager).pipe(Effect.provideService(Db, { id: 7 }))
       assert.deepStrictEqual(log, ["has 7"])
+    }))
+
+  it.effect("an option that is undefined is as if it was not said: it is ready when it is built", () =>
+    Effect.gen(function*() {
+      const log: Log = []
+      const slow = Runnable.fromLayer("slow", Layer.effectDiscard(Effect.sleep("1 second")), { ready: undefined })
+      const starting = yield* Effect.forkChild(openPool([slow, logged(log, "next")]))
+      yield* settle
+      assert.deepStrictEqual([starting.pollUnsafe(), log.slice()], [undefined, []])
+      yield* TestClock.adjust("1 second")
+      yield* Fiber.join(starting)
+      assert.deepStrictEqual(log.slice(0, 1), ["+next"])
     }))
 })
 
@@ -250,6 +262,45 @@ describe("Runnable.layer", () => {
       assert.deepStrictEqual(log, ["+guest", "-guest"])
       assert.deepStrictEqual((yield* handle.status).children.map((child) => child.name), ["host", "idle"])
     }))
+
+  it.effect("closing it takes out its own child, not another of the same name that came after", () =>
+    Effect.gen(function*() {
+      const log: Log = []
+      const handle = yield* openPool<never>()
+      const runnable = logged(log, "a", Effect.sleep("1 second"))
+      const scope = yield* Scope.make()
+      yield* Layer.buildWithScope(Runnable.layer(runnable), scope).pipe(Effect.provideService(Supervisor, handle))
+      yield* TestClock.adjust("1 second")
+      yield* settle
+      for (const other of [logged(log, "a"), runnable]) {
+        log.length = 0
+        yield* handle.add(other)
+        yield* Scope.close(scope, Exit.void)
+        assert.deepStrictEqual(log, ["+a"])
+        assert.strictEqual(yield* tagOf(handle, "a"), "Running")
+        yield* handle.remove("a")
+      }
+    }))
+
+  it.effect("one whose child gave up before it was ready can be built again", () =>
+    Effect.gen(function*() {
+      const log: Log = []
+      const handle = yield* openPool<never>([], { escalate: "never" })
+      let builds = 0
+      const flaky = logged(
+        log,
+        "a",
+        Effect.suspend(() => ++builds === 1 ? Effect.die("boom") : Effect.andThen(Control.ready, Effect.never)),
+        { ready: "signal" }
+      )
+      const build = Effect.provideService(Layer.build(Runnable.layer(flaky)), Supervisor, handle)
+      const exit = yield* Effect.exit(Effect.scoped(build))
+      assert.strictEqual(Exit.isFailure(exit) && Cause.squash(exit.cause), "boom")
+      assert.deepStrictEqual((yield* handle.status).children, [])
+      yield* build
+      assert.strictEqual(yield* tagOf(handle, "a"), "Running")
+      assert.deepStrictEqual(log, ["+a", "-a", "+a"])
+    }))
 })
 
 describe("Supervisor.layer", () => {
@@ -358,6 +409,19 @@ describe("Supervisor.layer", () => {
       yield* TestClock.adjust("2 seconds")
       yield* Fiber.join(closing)
       assert.deepStrictEqual(log, ["+deaf", "-deaf"])
+    }))
+
+  it.effect("it goes on when no child is left, whatever is said about keepAlive from outside its types", () =>
+    Effect.gen(function*() {
+      for (const keepAlive of [undefined, false]) {
+        const context = yield* Layer.build(Supervisor.layer({ keepAlive } as never))
+        const handle = Context.get(context, Supervisor)
+        yield* settle
+        yield* handle.add(Runnable.make("a", Effect.void))
+        yield* settle
+        yield* handle.add(Runnable.idle("b"))
+        assert.deepStrictEqual((yield* handle.status).children.map(({ name }) => name), ["b"])
+      }
     }))
 })
 
@@ -595,5 +659,36 @@ describe("Supervisor.launch", () => {
       yield* settle
       yield* Fiber.interrupt(fiber)
       assert.deepStrictEqual(log, ["+db1", "+metrics", "mail to reader 1 from db1", "-metrics", "-db1"])
+    }))
+
+  it.effect("keepAlive false, as by default: it runs its children, and ends when none is left", () =>
+    Effect.gen(function*() {
+      for (const options of [{ keepAlive: false }, { keepAlive: undefined }, {}]) {
+        const log: Log = []
+        const app = Layer.mergeAll(
+          Runnable.layer(logged(log, "a", Effect.sleep("1 second"))),
+          Runnable.layer(logged(log, "b", Effect.sleep("2 seconds")))
+        )
+        const fiber = yield* Effect.forkChild(Supervisor.launch(app, options))
+        yield* settle
+        yield* TestClock.adjust("1 second")
+        yield* settle
+        assert.deepStrictEqual([fiber.pollUnsafe(), log.toSorted()], [undefined, ["+a", "+b", "-a"]])
+        yield* TestClock.adjust("1 second")
+        yield* settle
+        assert.deepStrictEqual([fiber.pollUnsafe(), log.at(-1)], [Exit.void, "-b"])
+      }
+    }))
+
+  it.effect("keepAlive true: it goes on when none is left", () =>
+    Effect.gen(function*() {
+      const log: Log = []
+      const app = Runnable.layer(logged(log, "a", Effect.sleep("1 second")))
+      const fiber = yield* Effect.forkChild(Supervisor.launch(app, { keepAlive: true }))
+      yield* settle
+      yield* TestClock.adjust("1 minute")
+      yield* settle
+      assert.deepStrictEqual([fiber.pollUnsafe(), log], [undefined, ["+a", "-a"]])
+      yield* Fiber.interrupt(fiber)
     }))
 })

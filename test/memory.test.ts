@@ -217,4 +217,23 @@ describe("Memory: nothing grows with the number of restarts, adds or removes", (
         Effect.map(Effect.all([millis(100), millis(10_000)]), ([short, long]) => long / short))
       assert.isBelow(Math.min(...ratios), 5)
     }).pipe(quiet))
+
+  it.live("children that fail at once for ever, measured while they do", () =>
+    Effect.gen(function*() {
+      const handle = yield* pool
+      let failures = 0
+      for (const name of ["a", "b", "c"]) {
+        const failing = Effect.suspend(() => {
+          failures++
+          return Effect.fail("boom")
+        })
+        yield* Effect.forkScoped(handle.add(Runnable.make(name, failing, { restart: Schedule.forever })))
+      }
+      yield* Effect.sleep("300 millis")
+      const [failed, before] = [failures, yield* heapUsed]
+      yield* Effect.sleep("600 millis")
+      const bytes = (yield* heapUsed) - before
+      assert.isAbove(failures - failed, some)
+      assert.isBelow(bytes, 600_000, `grew by ${bytes} bytes in ${failures - failed} restarts`)
+    }).pipe(quiet))
 })

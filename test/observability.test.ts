@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Cause, Deferred, Effect, Layer, Logger, Metric, Option, References, Schedule, Tracer } from "effect"
 import { Control, ProcessManager, RestartPolicy, Runnable, type State, type Supervisor } from "effect-supervisor"
 import { TestClock } from "effect/testing"
-import { pool, settle } from "./support.ts"
+import { pool, settle, shown, tagOf } from "./support.ts"
 
 const add = (handle: Supervisor.Handle<string>, runnable: Runnable.Runnable<string>) =>
   Effect.andThen(Effect.forkChild(handle.add(runnable)), settle)
@@ -372,6 +372,21 @@ const verdict = (span: Tracer.Span) => [
   span.attributes.get("supervisor.decision")
 ]
 
+const throwing = (): never => {
+  throw new Error("a broken tracer")
+}
+
+/** What nobody catches while the test runs. */
+const watchUncaught = Effect.acquireRelease(
+  Effect.sync(() => {
+    const uncaught: Array<unknown> = []
+    const note = (error: unknown) => uncaught.push(error)
+    process.on("uncaughtExceptionMonitor", note)
+    return { uncaught, note }
+  }),
+  ({ note }) => Effect.sync(() => process.off("uncaughtExceptionMonitor", note))
+).pipe(Effect.map(({ uncaught }) => uncaught))
+
 describe("spans: one per incarnation, if there is a tracer", () => {
   class Recorder {
     readonly spans: Array<Tracer.NativeSpan> = []
@@ -530,5 +545,53 @@ describe("spans: one per incarnation, if there is a tracer", () => {
       yield* pool([Runnable.idle("x")])
       assert.deepStrictEqual(recorder.spans, [])
     }).pipe(Effect.provideService(References.TracerEnabled, false), recorder.provide)
+  })
+
+  it.effect.each<{ readonly what: string; readonly breakIt: (span: Tracer.Span) => void }>([
+    { what: "end", breakIt: (span) => Object.defineProperty(span, "end", { value: throwing }) },
+    { what: "attribute", breakIt: (span) => Object.defineProperty(span, "attribute", { value: throwing }) },
+    {
+      what: "attribute at the end",
+      breakIt: (span) => {
+        const attribute = span.attribute.bind(span)
+        Object.defineProperty(span, "attribute", {
+          value: (key: string, value: unknown) => key === "supervisor.exit" ? throwing() : attribute(key, value)
+        })
+      }
+    },
+    ...["spanId", "traceId", "sampled", "annotations", "links", "status"].map((key) => ({
+      what: `getter ${key}`,
+      breakIt: (span: Tracer.Span) => {
+        Object.defineProperty(span, key, { get: throwing })
+      }
+    }))
+  ])("a tracer whose $what throws changes nothing", ({ breakIt }) => {
+    const tracer = Tracer.make({
+      span: (options) => {
+        const span = new Tracer.NativeSpan(options)
+        breakIt(span)
+        return span
+      }
+    })
+    return Effect.gen(function*() {
+      const uncaught = yield* watchUncaught
+      let lives = 0
+      const handle = yield* pool([
+        Runnable.make("x", Effect.suspend(() => ++lives === 1 ? Effect.fail("boom") : Effect.never), {
+          restart: Schedule.recurs(1)
+        }),
+        Runnable.make("good", Effect.void),
+        Runnable.make("bad", Effect.fail("boom"))
+      ])
+      yield* settle
+      assert.strictEqual(yield* shown(handle, "x"), "Running 2")
+      assert.strictEqual(yield* handle.restart("x"), "done")
+      assert.strictEqual(yield* shown(handle, "x"), "Running 3")
+      assert.strictEqual(yield* handle.stop("x"), "done")
+      assert.strictEqual(yield* shown(handle, "x"), "Stopped 3")
+      assert.deepStrictEqual([yield* tagOf(handle, "good"), yield* tagOf(handle, "bad")], ["Completed", "GaveUp"])
+      yield* handle.shutdown
+      assert.deepStrictEqual(uncaught, [])
+    }).pipe(Effect.provideService(Tracer.Tracer, tracer))
   })
 })

@@ -984,6 +984,29 @@ describe("reconcile makes the children what the list says and touches only what 
       yield* settle
       assert.strictEqual(yield* stateOf(handle, "a"), "Running")
     }))
+
+  for (const [operation, state] of [["stop", "Stopped"], ["hold", "Held"]] as const) {
+    it.effect(`changed work does not start a child whose ${operation} is under way: it ends ${state}`, () =>
+      Effect.gen(function*() {
+        const log: Array<string> = []
+        const drained = yield* Deferred.make<void>()
+        const slow: Runnable.Runnable<string> = Runnable.make(
+          "a",
+          Effect.andThen(Control.shutdown, Deferred.await(drained)),
+          { grace: "1 hour" }
+        )
+        const handle = yield* openPool([slow])
+        const asking = yield* Effect.forkChild(handle[operation]("a"))
+        yield* settle
+        const reconciling = yield* Effect.forkChild(handle.reconcile([logged(log, "a")]))
+        yield* settle
+        yield* Deferred.succeed(drained, undefined)
+        yield* Fiber.join(reconciling)
+        assert.deepStrictEqual([yield* Fiber.join(asking), yield* stateOf(handle, "a"), log], ["done", state, []])
+        yield* operation === "hold" ? handle.release("a") : handle.start("a")
+        assert.deepStrictEqual(log, ["+a"], "the new work")
+      }))
+  }
 })
 
 /** Hears that it shall stop, and does not. */

@@ -229,6 +229,29 @@ describe("A1 children start in list order, each after the one before is ready", 
         assert.isFalse(log.some((entry) => entry.startsWith("+b")))
       }))
 
+    it.effect.each([
+      { what: "while it is being stopped", drain: 5, order: ["a", "slow"], at: 13_000 },
+      { what: "while it waits for its start", drain: 0, order: ["a", "b", "slow"], at: 13_000 }
+    ])("also during the restart of a group, $what", ({ at, drain, order }) =>
+      Effect.gen(function*() {
+        const { child, log, note, polite } = makeTrace({ timed: true })
+        const options = { ready: "signal", startTimeout: "10 seconds", grace: "1 minute" } as const
+        const children: Record<string, Runnable.Runnable<string>> = {
+          a: child("a", Effect.delay(Effect.fail("boom"), "8 seconds"), { restart: Schedule.recurs(5) }),
+          b: polite("b", 5000, { grace: "1 minute" }),
+          slow: drain === 0 ? child("slow", Effect.never, options) : polite("slow", drain * 1000, options)
+        }
+        const manager = ProcessManager.make("app", order.map((name) => children[name]!), { strategy: "one-for-all" })
+        const fiber = yield* Effect.forkChild(Effect.ensuring(manager, note("end")))
+        yield* elapse("8 seconds")
+        yield* elapse("2 seconds")
+        assert.strictEqual(stateOf(fiber), "running")
+        yield* elapse("1 minute")
+        assert.strictEqual(stateOf(fiber), "failed: Die StartTimeout @slow")
+        assert.strictEqual(log.at(-1), `end@${at}`)
+        assert.strictEqual(log.filter((entry) => entry.startsWith("+")).length, order.length, "nothing started again")
+      }))
+
     it.effect("a child that is ready in time is not touched, and a restart later has its whole time again", () =>
       Effect.gen(function*() {
         const { child, log } = makeTrace({ timed: true })
@@ -373,6 +396,22 @@ describe("A2 never a half-started tree", () => {
       ))
       yield* elapse("10 seconds")
       assert.deepStrictEqual(log, ["+a@0", "?a@0", "-a@2000", "failed@2000"])
+    }))
+
+  it.effect("a start whose caller is interrupted stops what it had started, without waiting for its scope", () =>
+    Effect.gen(function*() {
+      const { child, take } = makeTrace()
+      const manager = ProcessManager.make("app", [
+        child("a"),
+        ProcessManager.make("sub", [child("b")]),
+        child("c", Effect.never, { ready: "signal" }),
+        child("d")
+      ])
+      const starting = yield* Effect.forkChild(ProcessManager.start(manager))
+      yield* settle
+      assert.deepStrictEqual(take(), ["+a", "+b", "+c"])
+      yield* Fiber.interrupt(starting)
+      assert.deepStrictEqual(take(), ["-c", "-b", "-a"])
     }))
 })
 

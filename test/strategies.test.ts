@@ -10,7 +10,7 @@ import {
   SupervisorError
 } from "effect-supervisor"
 import { TestClock } from "effect/testing"
-import { makeWorld, pool, settle, start, tagOf } from "./support.ts"
+import { elapse, makeWorld, pool, settle, start, stateOf, tagOf } from "./support.ts"
 
 const statesOf = (handle: Supervisor.Handle<string>) =>
   Effect.map(handle.status, ({ children }) => children.map(({ name, state }) => `${name} ${state._tag}`).join(", "))
@@ -802,5 +802,79 @@ describe("E2 a child that would not end", () => {
       assert.isTrue(Exit.isFailure(exit))
       if (Exit.isFailure(exit)) assert.instanceOf(Cause.squash(exit.cause), SupervisorError.Unresponsive)
       yield* Deferred.succeed(release, undefined)
+    }))
+
+  const stuck = (name: string): Runnable.Runnable<string> =>
+    Runnable.make(name, Effect.uninterruptible(Effect.never), {
+      watchdog: "10 seconds",
+      abandonAfter: "2 seconds",
+      restart: Schedule.forever
+    })
+
+  it.effect("under never its manager ends when it was the last one and was abandoned because it had failed", () =>
+    Effect.gen(function*() {
+      const fiber = yield* Effect.forkChild(
+        ProcessManager.make("app", [Runnable.make("b", Effect.void), stuck("a")], { escalate: "never" })
+      )
+      yield* elapse("10 seconds")
+      yield* elapse("1999 millis")
+      assert.strictEqual(stateOf(fiber), "running")
+      yield* elapse("1 millis")
+      assert.strictEqual(stateOf(fiber), "done")
+    }))
+
+  it.effect("one that was given up while it cleaned up has given up, also when it ends after all", () =>
+    Effect.gen(function*() {
+      const late = Runnable.make(
+        "a",
+        Effect.andThen(Effect.addFinalizer(() => Effect.sleep("10 seconds")), Effect.fail("boom")),
+        { abandonAfter: "2 seconds" }
+      )
+      const handle = yield* start(
+        [late, Runnable.make("b", Effect.sleep("20 seconds"))],
+        { escalate: "never" }
+      )
+      yield* elapse("2 seconds")
+      assert.strictEqual(yield* tagOf(handle, "a"), "Abandoned")
+      yield* elapse("8 seconds")
+      assert.strictEqual(yield* tagOf(handle, "a"), "GaveUp")
+      const end = yield* Effect.forkChild(handle.await)
+      yield* elapse("10 seconds")
+      assert.strictEqual(stateOf(end), "done")
+    }))
+
+  it.effect("one that completed has completed: a significant one ends its manager, another leaves when it ends after all", () =>
+    Effect.gen(function*() {
+      const late = (options: Runnable.Options<string>) =>
+        Runnable.make("a", Effect.addFinalizer(() => Effect.sleep("10 seconds")), {
+          abandonAfter: "2 seconds",
+          ...options
+        })
+      const significant = yield* Effect.forkChild(
+        ProcessManager.make("app", [late({ significant: true }), Runnable.idle()], { autoShutdown: "any-significant" })
+      )
+      const handle = yield* start([late({}), Runnable.idle()])
+      yield* elapse("1999 millis")
+      assert.strictEqual(stateOf(significant), "running")
+      yield* elapse("1 millis")
+      assert.strictEqual(yield* tagOf(handle, "a"), "Abandoned")
+      yield* elapse("8 seconds")
+      const { children, completed } = yield* handle.status
+      assert.deepStrictEqual([children.map(({ name }) => name), completed], [["idle"], 1])
+      assert.strictEqual(stateOf(significant), "done")
+    }))
+
+  it.effect("deadFraction counts it", () =>
+    Effect.gen(function*() {
+      const manager = (name: string, children: ReadonlyArray<Runnable.Runnable<string>>) =>
+        Effect.forkChild(ProcessManager.make(name, children, { escalate: { deadFraction: 0.4 } }))
+      const one = yield* manager("half", [stuck("a"), Runnable.idle()])
+      const failing = Runnable.make("b", Effect.delay(Effect.fail("boom"), "20 seconds"))
+      const two = yield* manager("two thirds", [stuck("a"), failing, Runnable.idle(), Runnable.idle("more")])
+      yield* elapse("10 seconds")
+      yield* elapse("2 seconds")
+      assert.deepStrictEqual([stateOf(one), stateOf(two)], ["failed: Die Unresponsive @a", "running"])
+      yield* elapse("8 seconds")
+      assert.strictEqual(stateOf(two), "failed: Fail boom @b")
     }))
 })

@@ -94,11 +94,11 @@ export const pool = <E = string>(
   options?: ProcessManager.Options<NoInfer<E>>
 ) => openPool<E>(children, { autoCleanup: false, escalate: "never", ...options })
 
-export const tagOf = (handle: Supervisor.Handle<string>, name: string) =>
+export const tagOf = <E>(handle: Supervisor.Handle<E>, name: string) =>
   Effect.map(handle.child(name), ({ state }) => state._tag)
 
 /** The state and the incarnation of a child, such as "Running 2". */
-export const shown = (handle: Supervisor.Handle<string>, name: string) =>
+export const shown = <E>(handle: Supervisor.Handle<E>, name: string) =>
   Effect.map(handle.child(name), ({ incarnation, state }) => `${state._tag} ${incarnation}`)
 
 /** Children that write into one log and end when and how the test says. */

@@ -61,6 +61,21 @@ describe("a Runnable", () => {
     expectTypeOf<R<typeof layer>>().toEqualTypeOf<Db | Mail>()
   })
 
+  it("its options lose Scope too: a check and a reload get one for every run", () => {
+    const scoped = Effect.acquireRelease(Db, () => Effect.void)
+    const inPlace = Runnable.make("a", Effect.never, { health: { check: scoped }, onReload: scoped })
+    expectTypeOf<R<typeof inPlace>>().toEqualTypeOf<Db>()
+    const set = Runnable.idle("a").pipe(Runnable.health({ check: scoped }), Runnable.onReload(scoped))
+    expectTypeOf<R<typeof set>>().toEqualTypeOf<Db>()
+    const manager = ProcessManager.make("app", [Runnable.idle()], { health: { check: scoped }, onReload: scoped })
+    expectTypeOf<R<typeof manager>>().toEqualTypeOf<Db>()
+    const setOnManager = ProcessManager.make("app", []).pipe(
+      Runnable.health({ check: scoped }),
+      Runnable.onReload(scoped)
+    )
+    expectTypeOf<R<typeof setOnManager>>().toEqualTypeOf<Db>()
+  })
+
   it("from a layer has the layer's error and requirements", () => {
     const layer = Layer.effect(Mail, Effect.andThen(Db, Effect.fail(new MailError())))
     expectTypeOf(Runnable.fromLayer("mail", layer)).toEqualTypeOf<Runnable.Runnable<MailError, Db>>()

@@ -8,6 +8,8 @@ const Settings = Schema.fromJsonString(Schema.Struct({ greeting: Schema.String }
 const defaultPath = fileURLToPath(new URL("settings.json", import.meta.url))
 
 export class Site extends Context.Service<Site, {
+  /** Where the server is to listen; 0 is any free port. */
+  readonly port: number
   readonly url: Ref.Ref<string>
   readonly requests: Ref.Ref<number>
   readonly greeting: Ref.Ref<string>
@@ -18,6 +20,7 @@ export class Site extends Context.Service<Site, {
     Site,
     Effect.gen(function*() {
       const files = yield* FileSystem.FileSystem
+      const port = yield* Config.Int("PORT").pipe(Config.withDefault(0))
       const path = yield* Config.String("SETTINGS").pipe(Config.withDefault(defaultPath))
       const greeting = yield* Ref.make("")
       const readSettings = Effect.gen(function*() {
@@ -26,7 +29,7 @@ export class Site extends Context.Service<Site, {
         return settings.greeting
       })
       yield* readSettings
-      return { url: yield* Ref.make(""), requests: yield* Ref.make(0), greeting, readSettings }
+      return { port, url: yield* Ref.make(""), requests: yield* Ref.make(0), greeting, readSettings }
     })
   ).pipe(Layer.provide(NodeFileSystem.layer))
 }

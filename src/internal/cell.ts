@@ -42,8 +42,8 @@ export type CellState =
   | {
     readonly _tag: "Abandoned"
     readonly run: Incarnation
-    /** Why it had to end, if it had failed: then nobody restarts it any more. */
-    readonly cause: Cause.Cause<unknown> | undefined
+    /** How it had ended, if that was for good: then nobody restarts it any more. */
+    readonly end: Exit.Exit<unknown, unknown> | undefined
   }
 
 export interface Backoff {
@@ -78,7 +78,11 @@ const abandoned: State = { _tag: "Abandoned" }
 
 /** A child in such a state has failed for good. */
 export const isLost = (state: CellState): boolean =>
-  state._tag === "GaveUp" || (state._tag === "Abandoned" && state.cause !== undefined)
+  state._tag === "GaveUp" || (state._tag === "Abandoned" && state.end?._tag === "Failure")
+
+/** A child in such a state has done its work. */
+export const isDone = (state: CellState): boolean =>
+  state._tag === "Completed" || (state._tag === "Abandoned" && state.end?._tag === "Success")
 
 /** A child in such a state is running or will without anybody's help. */
 export const isActive = (tag: State["_tag"]): boolean => {

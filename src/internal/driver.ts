@@ -11,6 +11,7 @@ import * as Exit from "effect/Exit"
 import * as Pull from "effect/Pull"
 import * as Schedule from "effect/Schedule"
 import type { Decision, RestartPolicy } from "../RestartPolicy.ts"
+import { together } from "./causes.ts"
 
 type Step<E> = (now: number, exit: Exit.Exit<unknown, E>) => Asked
 
@@ -68,7 +69,7 @@ export class Driver<E> {
     }
     const broken = Pull.isDoneCause(answer.cause) ? undefined : answer.cause
     if (Exit.isFailure(exit)) {
-      return { _tag: "GiveUp", cause: broken === undefined ? exit.cause : Cause.combine(exit.cause, broken) }
+      return { _tag: "GiveUp", cause: broken === undefined ? exit.cause : together(exit.cause, broken) }
     }
     if (broken !== undefined) return { _tag: "GiveUp", cause: broken }
     return this.refused ? { _tag: "Complete" } : { _tag: "GiveUp", cause: undefined }

@@ -10,7 +10,8 @@ import * as Exit from "effect/Exit"
 import type { Decision } from "../RestartPolicy.ts"
 import type { ExitRecord } from "../Snapshot.ts"
 import { ChildPath, RestartsExhausted } from "../SupervisorError.ts"
-import { type Backoff, type Cell, completed, stopped } from "./cell.ts"
+import { together } from "./causes.ts"
+import { type Backoff, type Cell, type CellState, completed, stopped } from "./cell.ts"
 import { Driver } from "./driver.ts"
 import type { Engine } from "./engine.ts"
 import type { Incarnation } from "./incarnation.ts"
@@ -23,7 +24,13 @@ export const ended = (engine: Engine, run: Incarnation, exit: Exit.Exit<unknown,
   engine.telemetry.uptime(now - engine.epoch - run.startedAfter)
   if (engine.tree.abandoned.size > 0) engine.tree.abandoned.delete(run)
   if (cell.run !== run) return engine.telemetry.untraced(run, exit, "stale")
-  if (run.readyAfter >= 0) cell.left?.driver?.served(now - engine.epoch - run.readyAfter)
+  if (run.readyAfter !== undefined) cell.left?.driver?.served(now - engine.epoch - run.readyAfter)
+  conclude(engine, run, exit, now)
+}
+
+/** What the state of a child makes of the end of its incarnation. */
+const conclude = (engine: Engine, run: Incarnation, exit: Exit.Exit<unknown, unknown>, now: number): void => {
+  const { cell } = run
   const { state } = cell
   switch (state._tag) {
     case "Starting":
@@ -50,7 +57,7 @@ export const ended = (engine: Engine, run: Incarnation, exit: Exit.Exit<unknown,
       return
     case "Abandoned":
       record(engine, run, exit, now, "asked")
-      return engine.transition(cell, stopped, exit)
+      return engine.transition(cell, restOf(state.end), exit)
     case "Pending":
     case "Backoff":
     case "Stopped":
@@ -61,9 +68,15 @@ export const ended = (engine: Engine, run: Incarnation, exit: Exit.Exit<unknown,
   }
 }
 
+/** Where a child is that was abandoned and has ended after all. */
+const restOf = (end: Exit.Exit<unknown, unknown> | undefined): CellState => {
+  if (end === undefined) return stopped
+  return Exit.isSuccess(end) ? completed : { _tag: "GaveUp", cause: end.cause }
+}
+
 /** Why it was ended, then whatever else went wrong on the way. */
 const condemned = (run: Incarnation, exit: Exit.Exit<unknown, unknown>): Cause.Cause<unknown> =>
-  Exit.isSuccess(exit) ? run.extras.condemned : Cause.combine(run.extras.condemned, withoutInterrupts(exit.cause))
+  Exit.isSuccess(exit) ? run.extras.condemned : together(run.extras.condemned, withoutInterrupts(exit.cause))
 
 const withoutInterrupts = (cause: Cause.Cause<unknown>): Cause.Cause<unknown> =>
   Cause.fromReasons(cause.reasons.filter((reason) => reason._tag !== "Interrupt"))
@@ -90,7 +103,7 @@ const noteFailure = (engine: Engine, cell: Cell, exit: Exit.Exit<unknown, unknow
     child,
     incarnation: cell.incarnation
   }, exit.cause)
-  engine.noteFailures(blame(engine, cell, withoutInterrupts(exit.cause)).reasons)
+  engine.noteFailure(blame(engine, cell, withoutInterrupts(exit.cause)))
 }
 
 /** The cause with the path of the child that it came from, unless it came from further below. */
@@ -121,7 +134,7 @@ export const decide = (engine: Engine, run: Incarnation, exit: Exit.Exit<unknown
   const { intensity } = engine
   if (intensity !== undefined && Exit.isFailure(exit)) {
     const broken = (answer: Exit.Exit<Verdict>): Verdict =>
-      Exit.isSuccess(answer) ? answer.value : { _tag: "Exhausted", cause: Cause.combine(exit.cause, answer.cause) }
+      Exit.isSuccess(answer) ? answer.value : { _tag: "Exhausted", cause: together(exit.cause, answer.cause) }
     return whenDecided(engine, run, exit, now, driver, spend(driver, intensity, input, now), broken)
   }
   whenDecided(engine, run, exit, now, driver, driver.ask(input, now), (answer) => driver.decide(input, answer))
@@ -157,7 +170,18 @@ const whenDecided = <A, E>(
   verdictOf: (answer: Exit.Exit<A, E>) => Verdict
 ): void => {
   const { cell } = run
+  const { state } = cell
+  const wish = state._tag === "Stopping" ? state.wish : undefined
   const asked = engine.fork(ask)
+  // The policy's own code, a predicate say, may have asked for something else: that is later, and wins.
+  if (cell.state !== state || (state._tag === "Stopping" && state.wish !== wish)) {
+    asked.interruptUnsafe()
+    return cell.run === run ? conclude(engine, run, exit, now) : undefined
+  }
+  if (engine.phase._tag !== "Open") {
+    asked.interruptUnsafe()
+    return decide(engine, run, exit, now)
+  }
   const answer = asked.pollUnsafe()
   if (answer !== undefined) return finish(engine, run, exit, now, verdictOf(answer))
   const backoff: Backoff = {

@@ -11,12 +11,13 @@
  *
  * Floor 2.
  */
-import * as Cause from "effect/Cause"
+import type * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
+import * as References from "effect/References"
 import * as Scheduler from "effect/Scheduler"
 import * as Scope from "effect/Scope"
 import * as Tracer from "effect/Tracer"
@@ -24,7 +25,8 @@ import type * as Runnable from "../Runnable.ts"
 import { causeInfo, exitInfo, type State } from "../State.ts"
 import { DuplicateChild, SupervisorClosed } from "../SupervisorError.ts"
 import type { SupervisorEvent } from "../SupervisorEvent.ts"
-import { Cell, type CellState, isActive, isLost, isSettled, type Wish } from "./cell.ts"
+import { together } from "./causes.ts"
+import { Cell, type CellState, isActive, isDone, isLost, isSettled, type Stopping, type Wish } from "./cell.ts"
 import * as ending from "./ending.ts"
 import { Incarnation } from "./incarnation.ts"
 import type { ManagerSettings } from "../ManagerOptions.ts"
@@ -36,6 +38,14 @@ import * as stopping from "./stopping.ts"
 import { Telemetry } from "./telemetry.ts"
 import { bounce, Turns } from "./trampoline.ts"
 import { Tree } from "./tree.ts"
+
+/** What a child that somebody adds has from its supervisor, and not from them: it outlives their call. */
+const notLent = [
+  supervisorKey,
+  Tracer.ParentSpan.key,
+  References.CurrentLogAnnotations.key,
+  References.CurrentLogSpans.key
+]
 
 /** Until when a stop may take: `grace` for asking, `hard` for all of it. Milliseconds since the epoch. */
 export interface Limits {
@@ -56,8 +66,10 @@ export type Phase =
     readonly _tag: "Closing"
     readonly exit: Exit.Exit<void, unknown>
     limits: Limits
+    /** It waits for no grace any more. */
+    hurried: boolean
     /** What failed while children were being stopped. */
-    readonly failures: Array<Cause.Reason<unknown>>
+    readonly failures: Array<Cause.Cause<unknown>>
   }
   | { readonly _tag: "Closed"; readonly exit: Exit.Exit<void, unknown> }
 
@@ -75,6 +87,8 @@ export class Engine {
   readonly parent: Incarnation | undefined
   /** Its parent's run is over when it is: a request to stop the one is for the other. */
   readonly isFollowed: boolean
+  /** Its being ready is its parent's. */
+  readonly speaks: boolean
   /** The services of its children. */
   readonly base: Context.Context<never>
   /** What this supervisor may take for stopping: what its own parent gives it. */
@@ -117,6 +131,7 @@ export class Engine {
     readonly budgetMillis: number
     readonly parent: Incarnation | undefined
     readonly isFollowed: boolean
+    readonly speaks: boolean
     readonly context: Context.Context<never>
     /** What children find as their `Supervisor`. */
     readonly handle: (engine: Engine) => unknown
@@ -130,6 +145,7 @@ export class Engine {
     this.depth = parent === undefined ? 0 : parent.engine.depth + 1
     this.tree = parent === undefined ? new Tree() : parent.engine.tree
     this.isFollowed = options.isFollowed
+    this.speaks = options.speaks
     this.budgetMillis = parent === undefined ? options.budgetMillis : this.budgetUnder(parent)
     this.base = Context.makeUnsafe(new Map(options.context.mapUnsafe).set(supervisorKey, options.handle(this)))
     this.fork = Effect.runForkWith(this.base)
@@ -211,7 +227,7 @@ export class Engine {
 
   private count(cell: Cell, state: CellState, delta: number): void {
     if (isLost(state)) this.gaveUp += delta
-    else if (state._tag !== "Completed") this.left += delta
+    else if (!isDone(state)) this.left += delta
     if (cell.settings.significant && isActive(state._tag)) this.significantLeft += delta
   }
 
@@ -310,8 +326,7 @@ export class Engine {
   borrow(context: Context.Context<never>): Context.Context<never> {
     if (this.borrowed?.from !== context) {
       const map = new Map([...this.base.mapUnsafe, ...context.mapUnsafe])
-      // It outlives the call that added it, so it is this supervisor's child, and not below the caller's span.
-      for (const key of [Tracer.ParentSpan.key, supervisorKey]) {
+      for (const key of notLent) {
         if (this.base.mapUnsafe.has(key)) map.set(key, this.base.mapUnsafe.get(key))
         else map.delete(key)
       }
@@ -381,8 +396,17 @@ export class Engine {
   begin(children: ReadonlyArray<Runnable.Any>): void {
     this.supervisorTransition("Starting")
     for (const child of children) this.insert(child)
+    const asked = this.isFollowed ? this.parent?.asked : undefined
+    if (asked !== undefined) return this.endWith(asked)
     this.run(this.bringUp())
     this.endIfNoneIsLeft()
+  }
+
+  /** What it runs in was asked to stop before it began, and goes on as if it was not. */
+  private endWith(asked: Limits): void {
+    this.shutdown(asked)
+    const { parent } = this
+    if (parent?.box?.listening !== true) bounce(this.dispatcher, () => parent?.interrupt(), undefined)
   }
 
   /** Runs a sequence over the children. A newer one replaces it, and covers what it had left to do. */
@@ -402,7 +426,7 @@ export class Engine {
     if (this.phase._tag !== "Open" || this.phase.ready) return
     this.phase.ready = true
     this.supervisorTransition("Running")
-    this.parent?.ready()
+    if (this.speaks) this.parent?.ready()
     for (const callback of this.onReady.splice(0)) callback()
   }
 
@@ -423,15 +447,33 @@ export class Engine {
     this.close(Exit.void, limits)
   }
 
-  /** Stops everything without waiting for any grace. */
+  /** Stops everything without waiting for any grace. A list and no recursion: a tree may be deeper than the stack. */
   hurry(): void {
-    if (this.phase._tag === "Closed") return
-    this.close(Exit.void, { grace: this.now, hard: Number.POSITIVE_INFINITY })
-    for (const { state } of this.cells.values()) {
-      if (state._tag !== "Stopping") continue
-      state.run.nested?.hurry()
-      state.hurry()
+    const engines: Array<Engine> = [this]
+    const waiting: Array<Stopping> = []
+    for (let engine = engines.pop(); engine !== undefined; engine = engines.pop()) {
+      if (engine.isHurried) continue
+      engine.close(Exit.void, { grace: engine.now, hard: Number.POSITIVE_INFINITY })
+      if (!engine.beginHurry()) continue
+      for (const { state } of engine.cells.values()) {
+        if (state._tag !== "Stopping") continue
+        waiting.push(state)
+        if (state.run.nested !== undefined) engines.push(state.run.nested)
+      }
     }
+    for (const state of waiting.toReversed()) state.hurry()
+  }
+
+  /** `false` if it has ended meanwhile. */
+  private beginHurry(): boolean {
+    if (this.phase._tag !== "Closing") return false
+    this.phase.hurried = true
+    return true
+  }
+
+  /** It waits for no grace any more. */
+  get isHurried(): boolean {
+    return this.phase._tag === "Closing" && this.phase.hurried
   }
 
   /** Until when a stop that begins at `now` may take. */
@@ -455,7 +497,7 @@ export class Engine {
         }
         return
       case "Open":
-        this.phase = { _tag: "Closing", exit, limits: limits ?? this.limits(this.now), failures: [] }
+        this.phase = { _tag: "Closing", exit, limits: limits ?? this.limits(this.now), hurried: false, failures: [] }
         this.supervisorTransition("Stopping", Exit.isFailure(exit) ? exit.cause : undefined)
         phase.sequence?.interruptUnsafe()
         this.fork(stopping.bringDown(this, exit))
@@ -468,8 +510,8 @@ export class Engine {
     if (this.phase._tag !== "Closing") return
     const { exit, failures } = this.phase
     // What failed during the stop is never first, and never makes a failure of a good end.
-    const final = Exit.isFailure(exit) ? Exit.failCause(withReasons(exit.cause, failures)) : exit
-    if (Exit.isSuccess(final)) this.parent?.engine.noteFailures(failures)
+    const final = Exit.isFailure(exit) ? Exit.failCause(together(exit.cause, ...failures)) : exit
+    if (Exit.isSuccess(final)) { for (const failure of failures) this.parent?.engine.noteFailure(failure) }
     this.phase = { _tag: "Closed", exit: final }
     clearInterval(this.timer)
     if (this.parent?.nested === this) this.parent.extras.nested = undefined
@@ -482,17 +524,19 @@ export class Engine {
   }
 
   /** What had to outlive the children failed to close. */
-  noteFinalizers(exit: Exit.Exit<unknown, unknown>): void {
-    if (Exit.isSuccess(exit)) return
+  noteFinalizers(exit: Exit.Exit<unknown, unknown> | undefined): void {
     const about = { supervisor: this.name, path: this.path }
+    if (exit === undefined) {
+      return this.telemetry.log("Warn", `a finalizer of supervisor ${this.name} would not end and is left`, about)
+    }
+    if (Exit.isSuccess(exit)) return
     this.telemetry.log("Warn", `a finalizer of supervisor ${this.name} failed`, about, exit.cause)
-    this.noteFailures(exit.cause.reasons)
+    this.noteFailure(exit.cause)
   }
 
   /** Keeps what failed while children are being stopped, for the cause with which this supervisor fails. */
-  noteFailures(failures: ReadonlyArray<Cause.Reason<unknown>>): void {
-    if (this.phase._tag !== "Closing") return
-    for (const failure of failures) this.phase.failures.push(failure)
+  noteFailure(failure: Cause.Cause<unknown>): void {
+    if (this.phase._tag === "Closing" && failure.reasons.length > 0) this.phase.failures.push(failure)
   }
 
   // -- Waiting for it
@@ -504,6 +548,11 @@ export class Engine {
       const index = this.onClosed.indexOf(callback)
       if (index >= 0) this.onClosed.splice(index, 1)
     }
+  }
+
+  /** How it ended, if it has. */
+  get outcome(): Exit.Exit<void, unknown> {
+    return this.phase._tag === "Closed" ? this.phase.exit : Exit.void
   }
 
   /** How it ended. Any number may wait, at any time, and all learn the same. */
@@ -528,7 +577,3 @@ export class Engine {
     })
   }
 }
-
-/** A cause with more reasons behind its own, joined once: combining one by one compares each with all before it. */
-const withReasons = <E>(cause: Cause.Cause<E>, reasons: ReadonlyArray<Cause.Reason<E>>): Cause.Cause<E> =>
-  reasons.length === 0 ? cause : Cause.fromReasons([...cause.reasons, ...reasons])

@@ -30,7 +30,8 @@ export const liveness: (settings: HealthSettings, found: {
   let failures = 0
   yield* Effect.sleep(settings.initialDelayMillis)
   while (true) {
-    const exit = yield* within(check, settings.timeoutMillis)
+    const answer = yield* within(check, settings.timeoutMillis)
+    const exit = answer ?? Exit.fail(new Cause.TimeoutError(`No answer within ${settings.timeoutMillis} ms`))
     if (Exit.isSuccess(exit)) {
       failures = 0
       found.onHealthy()
@@ -42,17 +43,17 @@ export const liveness: (settings: HealthSettings, found: {
 })
 
 /**
- * The exit of an effect, or a `TimeoutError` as soon as the time is over: unlike `Effect.timeout` it does not wait until
+ * The exit of an effect, or `undefined` as soon as the time is over: unlike `Effect.timeout` it does not wait until
  * the effect has let itself be interrupted.
  */
 export const within = <A, E, R>(
   effect: Effect.Effect<A, E, R>,
   millis: number
-): Effect.Effect<Exit.Exit<A, E | Cause.TimeoutError>, never, R> =>
+): Effect.Effect<Exit.Exit<A, E> | undefined, never, R> =>
   Effect.flatMap(Effect.forkDetach(effect, { startImmediately: true }), (fiber) =>
     Fiber.await(fiber).pipe(
       Effect.timeoutOption(millis),
-      Effect.map(Option.getOrElse(() => Exit.fail(new Cause.TimeoutError(`No answer within ${millis} ms`)))),
+      Effect.map(Option.getOrUndefined),
       Effect.ensuring(Effect.sync(() => fiber.interruptUnsafe()))
     ))
 
@@ -74,6 +75,8 @@ export const watchdog = (deadlineMillis: number, onMissed: () => void): {
       now = () => clock.currentTimeMillisUnsafe()
       last = now()
       const loop: Effect.Effect<void> = Effect.suspend(() => {
+        // If the clock was set back, nobody knows how much of the deadline is gone: it begins again.
+        last = Math.min(last, now())
         const left = last + deadlineMillis - now()
         return left > 0 ? Effect.flatMap(Effect.sleep(left), () => loop) : Effect.sync(onMissed)
       })

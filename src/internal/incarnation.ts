@@ -13,6 +13,7 @@ import * as Scope from "effect/Scope"
 import type * as Tracer from "effect/Tracer"
 import * as Control from "../Control.ts"
 import * as Health from "./health.ts"
+import { together } from "./causes.ts"
 import type { Cell } from "./cell.ts"
 import type { Engine, Limits } from "./engine.ts"
 import { Inbox } from "./inbox.ts"
@@ -21,6 +22,8 @@ import { Inbox } from "./inbox.ts"
 interface Extras {
   /** Why it was ended, if that was its own failure to serve. */
   condemned: Cause.Cause<never>
+  /** It was asked to stop, and may take so long for it. */
+  asked: Limits | undefined
   /** The supervisor that runs inside it, if it is a manager. */
   nested: Engine | undefined
   span: Tracer.Span | undefined
@@ -38,7 +41,7 @@ export class Incarnation implements Control.Control {
   readonly cell: Cell
   /** In milliseconds after the start of its supervisor: a small integer, where a time of day would be boxed. */
   readonly startedAfter: number
-  readyAfter = -1
+  readyAfter: number | undefined = undefined
   private readonly scope = Scope.makeUnsafe()
   private fiber: Fiber.Fiber<unknown, unknown> | FirstStep = "not yet"
   private more: Extras | undefined = undefined
@@ -52,6 +55,7 @@ export class Incarnation implements Control.Control {
   get extras(): Extras {
     return this.more ??= {
       condemned: Cause.empty,
+      asked: undefined,
       nested: undefined,
       span: undefined,
       healthy: true,
@@ -97,7 +101,7 @@ export class Incarnation implements Control.Control {
         this,
         Exit.isSuccess(closed)
           ? exit
-          : Exit.failCause(Exit.isSuccess(exit) ? closed.cause : Cause.combine(exit.cause, closed.cause))
+          : Exit.failCause(Exit.isSuccess(exit) ? closed.cause : together(exit.cause, closed.cause))
       )
     )
   }
@@ -117,15 +121,28 @@ export class Incarnation implements Control.Control {
     return more !== undefined && (more.nested?.isFollowed === true || more.inbox?.listening === true)
   }
 
+  /** It was asked to stop and still runs, in none of its finalizers. */
+  get asked(): Limits | undefined {
+    return this.hasEnded ? undefined : this.more?.asked
+  }
+
+  /** Its fiber has ended; its finalizers may still run. */
+  private get hasEnded(): boolean {
+    return typeof this.fiber !== "string" && this.fiber.pollUnsafe() !== undefined
+  }
+
   /** Asks for a graceful stop; `limits` are what a subtree may take for it. */
   ask(limits: Limits): void {
+    if (this.more !== undefined) this.more.asked = limits
     if (this.more?.nested?.isFollowed === true) this.more.nested.shutdown(limits)
     this.more?.inbox?.ask()
   }
 
   /** Ends the fiber, as far as it can be ended. */
   interrupt(): void {
-    this.more?.nested?.hurry()
+    const nested = this.more?.nested
+    // One that it does not wait for is stopped by its finalizers, within what it has for them.
+    if (nested !== undefined && (nested.isFollowed || this.engine.isHurried)) nested.hurry()
     const { fiber } = this
     if (typeof fiber !== "string") return fiber.interruptUnsafe()
     switch (fiber) {
@@ -171,7 +188,8 @@ export class Incarnation implements Control.Control {
   // -- Control
 
   ready(): void {
-    this.engine.started(this)
+    // A fiber that it left behind may say so later.
+    if (!this.hasEnded) this.engine.started(this)
   }
 
   heartbeat(): void {

@@ -114,6 +114,8 @@ export const reconcile = (
         engine.pins--
         engine.endIfNoneIsLeft()
       })
-      return endsCaller ? Effect.succeed(reportOf(foreseen)) : Fiber.join(work)
+      // A child that the reconciliation before this one waits for would wait for itself.
+      const isAwaited = before !== undefined && engine.contains(control)
+      return endsCaller || isAwaited ? Effect.succeed(reportOf(foreseen)) : Fiber.join(work)
     }
   )

@@ -11,6 +11,7 @@ import { within } from "./health.ts"
 import { type CauseInfo, causeInfo } from "../State.ts"
 import type { ReloadReport } from "../Supervisor.ts"
 import type { ChildNotFound, SupervisorClosed } from "../SupervisorError.ts"
+import { together } from "./causes.ts"
 import type { Cell } from "./cell.ts"
 import type { Engine } from "./engine.ts"
 import type { Incarnation } from "./incarnation.ts"
@@ -36,37 +37,42 @@ const handle = (run: Incarnation): Effect.Effect<void, unknown> | undefined => {
   const gone = engine.until(cell, () => cell.run !== run) ?? Effect.void
   return Effect.flatMap(Effect.raceFirst(all, Effect.as(gone, undefined)), (exits) => {
     const causes = exits?.filter(Exit.isFailure).map(({ cause }) => cause) ?? [Cause.interrupt()]
-    return causes.length === 0 ? Effect.void : Effect.failCause(causes.reduce((a, b) => Cause.combine(a, b)))
+    return causes.length === 0 ? Effect.void : Effect.failCause(together(Cause.empty, ...causes))
   })
 }
 
-/** Reloads children in parallel, their subtrees included. */
-const reloadInto = (engine: Engine, cells: Iterable<Cell>, report: Reloaded, from: number): Effect.Effect<void> =>
-  Effect.forEach(Array.from(cells), (cell) => {
+/** Reloads children in parallel, their subtrees included. A list and no recursion: a tree may be deeper than the stack. */
+const reloadInto = (cells: Iterable<Cell>, report: Reloaded, from: number): Effect.Effect<void> => {
+  const found = Array.from(cells)
+  const reloads: Array<Effect.Effect<void>> = []
+  for (let index = 0; index < found.length; index++) {
+    const cell = found[index]!
     const { state } = cell
-    if (state._tag !== "Running" && state._tag !== "Starting") return Effect.void
+    if (state._tag !== "Running" && state._tag !== "Starting") continue
     const { run } = state
-    const path = engine.pathOf(cell).slice(from)
+    const path = run.engine.pathOf(cell).slice(from)
     const handlers = handle(run)
-    const { nested } = run
-    if (handlers === undefined && nested === undefined) report.ignored.push(path)
-    const own = handlers === undefined
-      ? Effect.void
-      : Effect.map(within(handlers, cell.settings.reloadTimeoutMillis), (exit) => enter(run, report, path, exit))
-    const below = nested === undefined ? Effect.void : reloadInto(nested, nested.cells.values(), report, from)
-    return Effect.all([own, below], { concurrency: "unbounded", discard: true })
-  }, { concurrency: "unbounded", discard: true })
+    if (run.nested !== undefined) { for (const below of run.nested.cells.values()) found.push(below) }
+    if (handlers !== undefined) {
+      const answer = within(handlers, cell.settings.reloadTimeoutMillis)
+      reloads.push(Effect.map(answer, (exit) => enter(run, report, path, exit)))
+    } else if (run.nested === undefined) {
+      report.ignored.push(path)
+    }
+  }
+  return Effect.all(reloads, { concurrency: "unbounded", discard: true })
+}
 
-const enter = (run: Incarnation, report: Reloaded, path: string, exit: Exit.Exit<void, unknown>): void => {
+const enter = (run: Incarnation, report: Reloaded, path: string, exit: Exit.Exit<void, unknown> | undefined): void => {
   const { cell, engine } = run
   const child = engine.pathOf(cell)
   const about = { child, incarnation: cell.incarnation }
-  if (Exit.isSuccess(exit)) {
-    report.handled.push(path)
-    engine.telemetry.log("Debug", `${child} has reloaded`, about)
-  } else if (Cause.isTimeoutError(Cause.squash(exit.cause))) {
+  if (exit === undefined) {
     report.timedOut.push(path)
     engine.telemetry.log("Warn", `${child} did not reload within ${cell.settings.reloadTimeoutMillis} ms`, about)
+  } else if (Exit.isSuccess(exit)) {
+    report.handled.push(path)
+    engine.telemetry.log("Debug", `${child} has reloaded`, about)
   } else if (!Cause.hasInterruptsOnly(exit.cause)) {
     // A child that is gone before its handlers have run is not up any more, so it is not in the report.
     report.failed.push({ path, cause: causeInfo(exit.cause) })
@@ -78,7 +84,7 @@ const reloadCells = (engine: Engine, cells: Iterable<Cell>, from: number): Effec
   Effect.suspend(() => {
     const report: Reloaded = { handled: [], ignored: [], failed: [], timedOut: [] }
     // In a fiber of the supervisor: a caller who goes away does not interrupt a handler halfway.
-    return Fiber.join(engine.fork(Effect.as(reloadInto(engine, cells, report, from), report)))
+    return Fiber.join(engine.fork(Effect.as(reloadInto(cells, report, from), report)))
   })
 
 export const reload = (engine: Engine): Effect.Effect<ReloadReport> =>

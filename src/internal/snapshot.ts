@@ -10,19 +10,44 @@ import type { Engine } from "./engine.ts"
 /** A time that survives JSON. */
 const finite = (millis: number): number | "infinity" => millis === Number.POSITIVE_INFINITY ? "infinity" : millis
 
+type Mutable<A> = { -readonly [K in keyof A]: A[K] }
+
+/** Subtrees that are still to be rendered. A list and no recursion: a tree may be deeper than the stack. */
+type Below = Array<{ readonly into: Mutable<ChildSnapshot>; readonly engine: Engine }>
+
+const descend = (below: Below, from: number): void => {
+  for (let next = below.pop(); next !== undefined; next = below.pop()) {
+    next.into.supervisor = level(next.engine, from, below)
+  }
+}
+
 /** A child, with its path as seen from the supervisor whose own path is `from` characters long. */
 export const snapshotChild = (engine: Engine, cell: Cell, from: number = 0): ChildSnapshot => {
-  const { run } = cell
-  const { settings } = cell
+  const below: Below = []
+  const child = childOf(engine, cell, from, below)
+  descend(below, from)
+  return child
+}
+
+/** A supervisor and everything below it. */
+export const snapshotOf = (engine: Engine, from: number = engine.prefix.length): Snapshot => {
+  const below: Below = []
+  const snapshot = level(engine, from, below)
+  descend(below, from)
+  return snapshot
+}
+
+const childOf = (engine: Engine, cell: Cell, from: number, below: Below): ChildSnapshot => {
+  const { run, settings } = cell
   const grace = engine.graceOf(cell)
-  return {
+  const child: Mutable<ChildSnapshot> = {
     name: cell.name,
     path: from === 0 ? engine.pathOf(cell) : engine.pathOf(cell).slice(from),
     state: cell.publicState,
     incarnation: cell.incarnation,
     restarts: cell.restarts,
     startedAt: run && engine.epoch + run.startedAfter,
-    readyAt: run && run.readyAfter >= 0 ? engine.epoch + run.readyAfter : undefined,
+    readyAt: run?.readyAfter === undefined ? undefined : engine.epoch + run.readyAfter,
     health: settings.health === undefined || run === undefined
       ? undefined
       : run.extras.healthy
@@ -32,14 +57,15 @@ export const snapshotChild = (engine: Engine, cell: Cell, from: number = 0): Chi
     clampedFrom: grace < settings.graceMillis ? finite(settings.graceMillis) : undefined,
     significant: settings.significant,
     history: cell.records,
-    supervisor: run?.nested === undefined ? undefined : snapshotOf(run.nested, from)
+    supervisor: undefined
   }
+  if (run?.nested !== undefined) below.push({ into: child, engine: run.nested })
+  return child
 }
 
-/** A supervisor and everything below it. */
-export const snapshotOf = (engine: Engine, from: number = engine.prefix.length): Snapshot => {
+const level = (engine: Engine, from: number, below: Below): Snapshot => {
   const children: Array<ChildSnapshot> = []
-  for (const cell of engine.cells.values()) children.push(snapshotChild(engine, cell, from))
+  for (const cell of engine.cells.values()) children.push(childOf(engine, cell, from, below))
   return {
     name: engine.name,
     path: engine.path.slice(from),

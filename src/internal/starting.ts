@@ -42,6 +42,8 @@ export const launch = (engine: Engine, cell: Cell): void => {
   bounce(engine.dispatcher, start, run)
 }
 
+const isRunning = ({ state }: Cell, run: Incarnation): boolean => state._tag === "Running" && state.run === run
+
 const start = (run: Incarnation): void => run.start()
 
 /** An incarnation is ready. */
@@ -50,7 +52,8 @@ export const started = (engine: Engine, run: Incarnation): void => {
   if (cell.state._tag !== "Starting" || cell.state.run !== run) return
   run.readyAfter = engine.now - engine.epoch
   engine.transition(cell, { _tag: "Running", run })
-  run.watch()
+  // Whoever hears of it, a logger say, may have stopped it.
+  if (isRunning(cell, run)) run.watch()
 }
 
 /** Bounds the wait for readiness, restarts included: the timer runs from the first launch until the child has settled. */

@@ -197,14 +197,14 @@ const abandon = (engine: Engine, cell: Cell, { run, wish }: Stopping): void => {
   }
 }
 
-const letGo = (engine: Engine, run: Incarnation, cause: Cause.Cause<unknown> | undefined): void => {
+const letGo = (engine: Engine, run: Incarnation, end: Exit.Exit<unknown, unknown> | undefined): void => {
   engine.tree.abandoned.set(run, engine.pathOf(run.cell))
-  engine.transition(run.cell, { _tag: "Abandoned", run, cause })
+  engine.transition(run.cell, { _tag: "Abandoned", run, end })
 }
 
 /** It has failed and would not end, so it cannot be restarted: that is giving up. */
 const lose = (engine: Engine, run: Incarnation, cause: Cause.Cause<unknown>): void => {
-  letGo(engine, run, cause)
+  letGo(engine, run, Exit.failCause(cause))
   engine.escalate(run.cell, cause)
 }
 
@@ -216,8 +216,9 @@ export const finalizing = (engine: Engine, run: Incarnation, exit: Exit.Exit<unk
   const timer = engine.fork(Effect.sleep(cell.settings.abandonAfterMillis))
   timer.addObserver((slept) => {
     if (Exit.isFailure(slept) || cell.state !== state) return
-    if (Exit.isSuccess(exit)) letGo(engine, run, undefined)
-    else lose(engine, run, exit.cause)
+    if (Exit.isFailure(exit)) return lose(engine, run, exit.cause)
+    letGo(engine, run, exit)
+    engine.endIfNoneIsLeft()
   })
   engine.fork(engine.until(cell, () => cell.state !== state) ?? Effect.void).addObserver(() => timer.interruptUnsafe())
 }

@@ -242,6 +242,7 @@ export class Telemetry {
   }
 
   flush(): void {
+    if (this.closed) return
     this.dirty = false
     for (let index = 0; index < this.deltas.length; index++) {
       const delta = this.deltas[index]!
