@@ -271,8 +271,8 @@ const settle = <E>(subject: string, base: Settings, options: Options<E, unknown>
 }
 
 /**
- * A type that is taken from the arguments alone. Where a result is expected to be of some type, TypeScript would take it
- * from there too, and find `unknown`; `NoInfer` would keep `Exclude` from looking into it.
+ * A type that is taken from the arguments alone. Where a result is expected to be of some type, TypeScript would take
+ * it from there too, and find `unknown`; `NoInfer` would keep `Exclude` from looking into it.
  *
  * @category type-level
  * @since 0.1.0

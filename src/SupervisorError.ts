@@ -191,7 +191,9 @@ const UnhealthyBase: Tagged<"Unhealthy", {
  */
 export class Unhealthy extends UnhealthyBase {
   override get message(): string {
-    return `Child "${this.path}" failed its health check ${this.failures} times in a row: ${causeInfo(this.cause).message}`
+    return `Child "${this.path}" failed its health check ${this.failures} times in a row: ${
+      causeInfo(this.cause).message
+    }`
   }
 }
 

@@ -224,6 +224,7 @@ describe("E2 the first child to fail cancels its siblings and fails the manager 
 
   it.live("whatever fails during the stop is in the cause, in time that grows with its number and no faster", () =>
     Effect.gen(function*() {
+      // The time of this process alone: others use this machine too.
       const millis = Effect.fnUntraced(function*(count: number) {
         const children = Array.from(
           { length: count },
@@ -233,22 +234,24 @@ describe("E2 the first child to fail cancels its siblings and fails the manager 
               Effect.andThen(Effect.addFinalizer(() => Effect.die(`bug ${index}`)), Effect.never)
             )
         )
-        const begun = performance.now()
+        const begun = process.cpuUsage()
         const exit = yield* Effect.exit(
           ProcessManager.make("app", [...children, Runnable.make("b", Effect.fail("boom"))])
         )
-        const took = performance.now() - begun
+        const { system, user } = process.cpuUsage(begun)
         const bugs = Array.from({ length: count }, (_, index) => `Die bug ${index} @${index}`)
         assert.deepStrictEqual(reasonsOf(causeOf(exit)), ["Fail boom @b", ...bugs.toReversed()])
-        return took
+        return (user + system) / 1000
       })
       yield* millis(500)
-      // The best of three, since others use this machine too.
-      const rounds = yield* Effect.forEach([1, 2, 3], () => Effect.all([millis(500), millis(4000)]))
-      const some = Math.min(...rounds.map(([few]) => few))
-      const many = Math.min(...rounds.map(([, many]) => many))
-      assert.isBelow(many, 2000)
-      assert.isBelow(many / some, 20)
+      const rounds = yield* Effect.forEach([1, 2, 3], () =>
+        Effect.gen(function*() {
+          let few = 0
+          for (let times = 0; times < 8; times++) few += yield* millis(500)
+          return [few / 8, yield* millis(4000)] as const
+        }))
+      assert.isBelow(Math.min(...rounds.map(([, many]) => many)), 2000)
+      assert.isBelow(Math.min(...rounds.map(([few, many]) => many / few)), 20)
     }).pipe(quiet))
 })
 
@@ -523,6 +526,10 @@ const deepTree = (trace: Trace) => {
   ])
   return { manager, supervisor }
 }
+
+/** Ends by itself, but its finalizer does not. */
+const hanging = (end: Effect.Effect<unknown, string>) =>
+  Runnable.make("a", Effect.andThen(Effect.addFinalizer(() => Effect.never), end), { abandonAfter: "2 seconds" })
 
 describe("E5 the stop of one child", () => {
   /** When `stop` answered, and how it left the child. Its grace is 2 s and it is let go 3 s after its interrupt. */
@@ -843,9 +850,6 @@ describe("E5 the stop of one child", () => {
         assert.isTrue(lines.some((line) => line.startsWith("Warn") && line.includes("a finalizer of supervisor app")))
       }).pipe(Effect.provide(layer))
     })
-
-    const hanging = (end: Effect.Effect<unknown, string>) =>
-      Runnable.make("a", Effect.andThen(Effect.addFinalizer(() => Effect.never), end), { abandonAfter: "2 seconds" })
 
     it.effect("a child that failed is abandoned after abandonAfter, and the manager fails with its cause", () =>
       Effect.gen(function*() {

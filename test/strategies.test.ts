@@ -787,6 +787,24 @@ describe("E3 autoCleanup, keepAlive, maxChildren", () => {
   })
 })
 
+/** Gives no heartbeat, and cannot be interrupted. */
+const stuck = (name: string): Runnable.Runnable<string> =>
+  Runnable.make(name, Effect.uninterruptible(Effect.never), {
+    watchdog: "10 seconds",
+    abandonAfter: "2 seconds",
+    restart: Schedule.forever
+  })
+
+/** Completes at once, and cleans up for longer than that may take. */
+const lingering = (options: Runnable.Options<string>) =>
+  Runnable.make("a", Effect.addFinalizer(() => Effect.sleep("10 seconds")), {
+    abandonAfter: "2 seconds",
+    ...options
+  })
+
+const mortal = (name: string, children: ReadonlyArray<Runnable.Runnable<string>>) =>
+  Effect.forkChild(ProcessManager.make(name, children, { escalate: { deadFraction: 0.4 } }))
+
 describe("E2 a child that would not end", () => {
   it.effect("and failed its watchdog: without overlap the manager is told, with the child's own cause", () =>
     Effect.gen(function*() {
@@ -803,13 +821,6 @@ describe("E2 a child that would not end", () => {
       if (Exit.isFailure(exit)) assert.instanceOf(Cause.squash(exit.cause), SupervisorError.Unresponsive)
       yield* Deferred.succeed(release, undefined)
     }))
-
-  const stuck = (name: string): Runnable.Runnable<string> =>
-    Runnable.make(name, Effect.uninterruptible(Effect.never), {
-      watchdog: "10 seconds",
-      abandonAfter: "2 seconds",
-      restart: Schedule.forever
-    })
 
   it.effect("under never its manager ends when it was the last one and was abandoned because it had failed", () =>
     Effect.gen(function*() {
@@ -845,15 +856,12 @@ describe("E2 a child that would not end", () => {
 
   it.effect("one that completed has completed: a significant one ends its manager, another leaves when it ends after all", () =>
     Effect.gen(function*() {
-      const late = (options: Runnable.Options<string>) =>
-        Runnable.make("a", Effect.addFinalizer(() => Effect.sleep("10 seconds")), {
-          abandonAfter: "2 seconds",
-          ...options
-        })
       const significant = yield* Effect.forkChild(
-        ProcessManager.make("app", [late({ significant: true }), Runnable.idle()], { autoShutdown: "any-significant" })
+        ProcessManager.make("app", [lingering({ significant: true }), Runnable.idle()], {
+          autoShutdown: "any-significant"
+        })
       )
-      const handle = yield* start([late({}), Runnable.idle()])
+      const handle = yield* start([lingering({}), Runnable.idle()])
       yield* elapse("1999 millis")
       assert.strictEqual(stateOf(significant), "running")
       yield* elapse("1 millis")
@@ -866,11 +874,9 @@ describe("E2 a child that would not end", () => {
 
   it.effect("deadFraction counts it", () =>
     Effect.gen(function*() {
-      const manager = (name: string, children: ReadonlyArray<Runnable.Runnable<string>>) =>
-        Effect.forkChild(ProcessManager.make(name, children, { escalate: { deadFraction: 0.4 } }))
-      const one = yield* manager("half", [stuck("a"), Runnable.idle()])
+      const one = yield* mortal("half", [stuck("a"), Runnable.idle()])
       const failing = Runnable.make("b", Effect.delay(Effect.fail("boom"), "20 seconds"))
-      const two = yield* manager("two thirds", [stuck("a"), failing, Runnable.idle(), Runnable.idle("more")])
+      const two = yield* mortal("two thirds", [stuck("a"), failing, Runnable.idle(), Runnable.idle("more")])
       yield* elapse("10 seconds")
       yield* elapse("2 seconds")
       assert.deepStrictEqual([stateOf(one), stateOf(two)], ["failed: Die Unresponsive @a", "running"])

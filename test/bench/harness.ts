@@ -34,8 +34,8 @@ export interface Settings {
 export const full: Settings = {
   sizes: [1_000, 10_000, 100_000],
   rounds: 5,
-  warmUps: 1,
-  childrenPerRound: 20_000,
+  warmUps: 4,
+  childrenPerRound: 40_000,
   restarts: 100_000,
   siblings: 10_000,
   crashes: 2_000,
@@ -74,7 +74,7 @@ export const tiny: Settings = {
   imports: 1
 }
 
-/** What must hold of a figure: DESIGN.md, section 6. */
+/** What must hold of a figure: what the project sets itself as its goals. */
 export interface Bound {
   readonly text: string
   readonly holds: (figure: Omit<Figure, "bounds">) => boolean
