@@ -11,7 +11,7 @@ import type { Decision } from "../RestartPolicy.ts"
 import type { ExitRecord } from "../Snapshot.ts"
 import { ChildPath, RestartsExhausted } from "../SupervisorError.ts"
 import { together } from "./causes.ts"
-import { type Backoff, type Cell, type CellState, completed, stopped } from "./cell.ts"
+import { type Backoff, type Cell, completed, stopped } from "./cell.ts"
 import { Driver } from "./driver.ts"
 import type { Engine } from "./engine.ts"
 import type { Incarnation } from "./incarnation.ts"
@@ -57,7 +57,12 @@ const conclude = (engine: Engine, run: Incarnation, exit: Exit.Exit<unknown, unk
       return
     case "Abandoned":
       record(engine, run, exit, now, "asked")
-      return engine.transition(cell, restOf(state.end), exit)
+      if (state.end?._tag === "Success") return complete(engine, cell, exit)
+      return engine.transition(
+        cell,
+        state.end === undefined ? stopped : { _tag: "GaveUp", cause: state.end.cause },
+        exit
+      )
     case "Pending":
     case "Backoff":
     case "Stopped":
@@ -66,12 +71,6 @@ const conclude = (engine: Engine, run: Incarnation, exit: Exit.Exit<unknown, unk
     case "GaveUp":
       return
   }
-}
-
-/** Where a child is that was abandoned and has ended after all. */
-const restOf = (end: Exit.Exit<unknown, unknown> | undefined): CellState => {
-  if (end === undefined) return stopped
-  return Exit.isSuccess(end) ? completed : { _tag: "GaveUp", cause: end.cause }
 }
 
 /** Why it was ended, then whatever else went wrong on the way. */
@@ -243,7 +242,7 @@ const finish = (
   }
 }
 
-const exhausted = (engine: Engine, cell: Cell): Cause.Cause<never> =>
+export const exhausted = (engine: Engine, cell: Cell): Cause.Cause<never> =>
   Cause.die(new RestartsExhausted({ path: engine.pathOf(cell), restarts: cell.restarts }))
 
 const complete = (engine: Engine, cell: Cell, exit: Exit.Exit<unknown, unknown>): void => {
@@ -253,6 +252,11 @@ const complete = (engine: Engine, cell: Cell, exit: Exit.Exit<unknown, unknown>)
     engine.cleaned++
     engine.discard(cell)
   }
+  over(engine, cell)
+}
+
+/** A child has done its work for good: does that end the manager? */
+export const over = (engine: Engine, cell: Cell): void => {
   endIfSignificant(engine, cell)
   engine.endIfNoneIsLeft()
 }
@@ -270,8 +274,7 @@ export const giveUp = (
 /** A child is lost: does the manager go with it? */
 export const escalate = (engine: Engine, cell: Cell, cause: Cause.Cause<unknown>): void => {
   if (isFatal(engine)) return engine.fail(cell, cause)
-  endIfSignificant(engine, cell)
-  engine.endIfNoneIsLeft()
+  over(engine, cell)
 }
 
 const isFatal = (engine: Engine): boolean => {

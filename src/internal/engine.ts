@@ -365,6 +365,14 @@ export class Engine {
     ending.escalate(this, cell, cause)
   }
 
+  over(cell: Cell): void {
+    ending.over(this, cell)
+  }
+
+  exhausted(cell: Cell): Cause.Cause<never> {
+    return ending.exhausted(this, cell)
+  }
+
   /** A child takes the manager along. */
   fail(cell: Cell, cause: Cause.Cause<unknown>): void {
     this.close(Exit.failCause(ending.blame(this, cell, cause)))

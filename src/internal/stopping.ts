@@ -216,9 +216,16 @@ export const finalizing = (engine: Engine, run: Incarnation, exit: Exit.Exit<unk
   const timer = engine.fork(Effect.sleep(cell.settings.abandonAfterMillis))
   timer.addObserver((slept) => {
     if (Exit.isFailure(slept) || cell.state !== state) return
+    const { overlap, restart } = cell.settings
+    if (overlap) {
+      letGo(engine, run, undefined)
+      return engine.decide(run, exit)
+    }
+    // It cannot be restarted, so what failed, or has to run always, gives up.
     if (Exit.isFailure(exit)) return lose(engine, run, exit.cause)
+    if (restart._tag === "Always") return lose(engine, run, engine.exhausted(cell))
     letGo(engine, run, exit)
-    engine.endIfNoneIsLeft()
+    engine.over(cell)
   })
   engine.fork(engine.until(cell, () => cell.state !== state) ?? Effect.void).addObserver(() => timer.interruptUnsafe())
 }
