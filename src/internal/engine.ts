@@ -17,35 +17,25 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
-import * as References from "effect/References"
 import * as Scheduler from "effect/Scheduler"
 import * as Scope from "effect/Scope"
-import * as Tracer from "effect/Tracer"
 import type * as Runnable from "../Runnable.ts"
 import { causeInfo, exitInfo, type State } from "../State.ts"
 import { DuplicateChild, SupervisorClosed } from "../SupervisorError.ts"
 import type { SupervisorEvent } from "../SupervisorEvent.ts"
 import { together } from "./causes.ts"
-import { Cell, type CellState, isActive, isDone, isLost, isSettled, type Stopping, type Wish } from "./cell.ts"
+import { type Cell, type CellState, isSettled, type Stopping, type Wish } from "./cell.ts"
+import * as children from "./children.ts"
 import * as ending from "./ending.ts"
 import { Incarnation } from "./incarnation.ts"
 import type { ManagerSettings } from "../ManagerOptions.ts"
 import * as restarting from "./restarting.ts"
-import { snapshotChild } from "./snapshot.ts"
 import * as starting from "./starting.ts"
 import { supervisorKey } from "./serviceKeys.ts"
 import * as stopping from "./stopping.ts"
 import { Telemetry } from "./telemetry.ts"
 import { bounce, Turns } from "./trampoline.ts"
 import { Tree } from "./tree.ts"
-
-/** What a child that somebody adds has from its supervisor, and not from them: it outlives their call. */
-const notLent = [
-  supervisorKey,
-  Tracer.ParentSpan.key,
-  References.CurrentLogAnnotations.key,
-  References.CurrentLogSpans.key
-]
 
 /** Until when a stop may take: `grace` for asking, `hard` for all of it. Milliseconds since the epoch. */
 export interface Limits {
@@ -123,7 +113,7 @@ export class Engine {
   private readonly timer: ReturnType<typeof setInterval> | undefined
   private readonly onReady: Array<() => void> = []
   private readonly onClosed: Array<(exit: Exit.Exit<void, unknown>) => void> = []
-  private borrowed: { readonly from: Context.Context<never>; readonly base: Context.Context<never> } | undefined
+  borrowed: { readonly from: Context.Context<never>; readonly base: Context.Context<never> } | undefined
 
   constructor(options: {
     readonly name: string
@@ -212,8 +202,8 @@ export class Engine {
     const before = cell.state
     const from = before._tag
     cell.state = next
-    this.count(cell, before, -1)
-    this.count(cell, next, 1)
+    children.count(this, cell, before, -1)
+    children.count(this, cell, next, 1)
     this.telemetry.transition(this, cell, from)
     if (this.tree.observed) this.publishTransition(cell, from, exit)
     if (isSettled(next._tag)) {
@@ -223,12 +213,6 @@ export class Engine {
       cell.settled = false
     }
     cell.notify()
-  }
-
-  private count(cell: Cell, state: CellState, delta: number): void {
-    if (isLost(state)) this.gaveUp += delta
-    else if (!isDone(state)) this.left += delta
-    if (cell.settings.significant && isActive(state._tag)) this.significantLeft += delta
   }
 
   private publishTransition(cell: Cell, from: State["_tag"], exit: Exit.Exit<unknown, unknown> | undefined): void {
@@ -281,58 +265,24 @@ export class Engine {
 
   // -- The children, in order
 
-  /** Puts a child at the end of the order. */
   insert(runnable: Runnable.Any, base?: Context.Context<never>): Cell {
-    const cell = new Cell(runnable, base)
-    this.cells.set(cell.name, cell)
-    this.count(cell, cell.state, 1)
-    this.telemetry.transition(this, cell, undefined)
-    if (this.tree.observed) {
-      this.publish({ _tag: "ChildAdded", at: this.now, path: this.pathOf(cell), child: snapshotChild(this, cell) })
-    }
-    return cell
+    return children.insert(this, runnable, base)
   }
 
-  /** Takes a child that is at rest out of the map. */
   discard(cell: Cell): void {
-    if (this.cells.get(cell.name) !== cell) return
-    this.cells.delete(cell.name)
-    this.count(cell, cell.state, -1)
-    this.telemetry.removed(cell.state._tag)
-    if (this.tree.observed) this.publish({ _tag: "ChildRemoved", at: this.now, path: this.pathOf(cell) })
-    this.endIfNoneIsLeft()
+    children.discard(this, cell)
   }
 
-  /** Gives a child a new description. */
   adopt(cell: Cell, runnable: Runnable.Any, base: Context.Context<never> | undefined): void {
-    this.count(cell, cell.state, -1)
-    if (cell.left !== undefined && cell.settings.restart !== runnable.settings.restart) cell.left.driver = undefined
-    cell.runnable = runnable
-    cell.base = base
-    this.count(cell, cell.state, 1)
+    children.adopt(this, cell, runnable, base)
   }
 
-  /** Brings the children into a new order. */
   reorder(names: ReadonlyArray<string>): void {
-    for (const name of names) {
-      const cell = this.cells.get(name)
-      if (cell === undefined) continue
-      this.cells.delete(name)
-      this.cells.set(name, cell)
-    }
+    children.reorder(this, names)
   }
 
-  /** The services for a child that somebody with `context` adds: theirs, under this supervisor. */
   borrow(context: Context.Context<never>): Context.Context<never> {
-    if (this.borrowed?.from !== context) {
-      const map = new Map([...this.base.mapUnsafe, ...context.mapUnsafe])
-      for (const key of notLent) {
-        if (this.base.mapUnsafe.has(key)) map.set(key, this.base.mapUnsafe.get(key))
-        else map.delete(key)
-      }
-      this.borrowed = { from: context, base: Context.makeUnsafe(map) }
-    }
-    return this.borrowed.base
+    return children.borrow(this, context)
   }
 
   // -- What happens to a child
