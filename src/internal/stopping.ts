@@ -10,7 +10,7 @@ import * as Scope from "effect/Scope"
 import * as Runnable from "../Runnable.ts"
 import { causeInfo } from "../State.ts"
 import { Unhealthy, Unresponsive } from "../SupervisorError.ts"
-import { type Cell, held, pending, stopped, type Stopping, type Wish } from "./cell.ts"
+import { type Cell, type CellState, held, pending, stopped, type Stopping, type Wish } from "./cell.ts"
 import type { Engine } from "./engine.ts"
 import type { Incarnation } from "./incarnation.ts"
 import { within } from "./health.ts"
@@ -148,7 +148,7 @@ const waitOrAbandon = Effect.fnUntraced(function*(engine: Engine, cell: Cell, st
 const leaves = (
   engine: Engine,
   cell: Cell,
-  state: Stopping,
+  state: CellState,
   millis: number,
   onHurry: (end: () => void) => void = notWaiting
 ): Effect.Effect<void> =>
@@ -213,9 +213,8 @@ export const finalizing = (engine: Engine, run: Incarnation, exit: Exit.Exit<unk
   const { cell } = run
   const { state } = cell
   if (state._tag !== "Starting" && state._tag !== "Running") return
-  const timer = engine.fork(Effect.sleep(cell.settings.abandonAfterMillis))
-  timer.addObserver((slept) => {
-    if (Exit.isFailure(slept) || cell.state !== state) return
+  engine.fork(leaves(engine, cell, state, cell.settings.abandonAfterMillis)).addObserver(() => {
+    if (cell.state !== state) return
     const { overlap, restart } = cell.settings
     if (overlap) {
       letGo(engine, run, undefined)
@@ -227,7 +226,6 @@ export const finalizing = (engine: Engine, run: Incarnation, exit: Exit.Exit<unk
     letGo(engine, run, exit)
     engine.over(cell)
   })
-  engine.fork(engine.until(cell, () => cell.state !== state) ?? Effect.void).addObserver(() => timer.interruptUnsafe())
 }
 
 // -- Failing to serve
