@@ -2,9 +2,14 @@ import { defineConfig } from "vitest/config"
 
 export default defineConfig({
   resolve: {
-    alias: {
-      "effect-supervisor": new URL("src/index.ts", import.meta.url).pathname
-    }
+    alias: [
+      { find: /^effect-supervisor$/, replacement: new URL("src/index.ts", import.meta.url).pathname },
+      { find: /^effect-supervisor\/process$/, replacement: new URL("src/process/index.ts", import.meta.url).pathname },
+      {
+        find: /^effect-supervisor\/process\/(\w+)$/,
+        replacement: new URL("src/process/$1.ts", import.meta.url).pathname
+      }
+    ]
   },
   test: {
     include: ["test/**/*.test.ts"],

@@ -20,6 +20,8 @@ import { Inbox } from "./internal/inbox.ts"
  * @since 0.1.0
  */
 export interface Control {
+  /** Where the incarnation stands in the tree, such as "web/worker-3"; `undefined` outside of a supervisor. */
+  readonly path: string | undefined
   /** Marks the incarnation ready. */
   ready(): void
   /** Pushes the watchdog's deadline out. */
@@ -42,11 +44,33 @@ const nothing = () => {}
  * @since 0.1.0
  */
 export const Current: Context.Reference<Control> = Context.Reference<Control>("effect-supervisor/Control", {
-  defaultValue: () => ({ ready: nothing, heartbeat: nothing, inbox: () => new Inbox() })
+  defaultValue: () => ({ path: undefined, ready: nothing, heartbeat: nothing, inbox: () => new Inbox() })
 })
 
 const withControl = <A, E, R>(f: (control: Control) => Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
   Effect.withFiber((fiber) => f(fiber.getRef(Current)))
+
+/**
+ * The path of the child that runs here, such as "web/worker-3", as logs and events name it; `undefined` outside of a
+ * supervisor.
+ *
+ * **When to use**
+ *
+ * Use it to name what belongs to this child and has to be told apart elsewhere: a file, a metric, a lock.
+ *
+ * **Example** (A file of its own)
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { Control } from "effect-supervisor"
+ *
+ * const file = Effect.map(Control.path, (path = "unsupervised") => `${path.replaceAll("/", "-")}.state`)
+ * ```
+ *
+ * @category operations
+ * @since 0.1.0
+ */
+export const path: Effect.Effect<string | undefined> = withControl((control) => Effect.sync(() => control.path))
 
 /**
  * "I serve now": lets the next child start and begins health checks. For a child with `ready: "signal"`; others are

@@ -187,6 +187,10 @@ export class Incarnation implements Control.Control {
 
   // -- Control
 
+  get path(): string {
+    return this.engine.pathOf(this.cell)
+  }
+
   ready(): void {
     // A fiber that it left behind may say so later.
     if (!this.hasEnded) this.engine.started(this)

@@ -1,0 +1,118 @@
+/**
+ * What jobs need from a machine: a Spawner, a place for their private directories, and the list of those there are.
+ *
+ * @since 0.1.0
+ */
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as FileSystem from "effect/FileSystem"
+import * as Layer from "effect/Layer"
+import * as Path from "effect/Path"
+import * as Scope from "effect/Scope"
+import { firstSweep, type Host } from "./internal/jobHandle.ts"
+import type { Job } from "./Job.ts"
+import { JobNotFound } from "./ProcessError.ts"
+import { Spawner } from "./Spawner.ts"
+
+interface Service {
+  /** A job by its id: the path of the child, such as "backend/web", or the name that it was made with. */
+  readonly get: (id: string) => Effect.Effect<Job, JobNotFound>
+  /** Those there are, by their ids. */
+  readonly list: Effect.Effect<ReadonlyArray<Job>>
+  /** @internal */
+  readonly host: Host
+}
+
+const JobsBase: Context.ServiceClass<Jobs, "effect-supervisor/process/Jobs", Service> = Context.Service<
+  Jobs,
+  Service
+>()(
+  "effect-supervisor/process/Jobs"
+)
+
+/**
+ * The jobs of a program, and what they need.
+ *
+ * **When to use**
+ *
+ * Provide it once, around the manager that runs the jobs: `NodeJobs.layer()` on Node.
+ *
+ * **Example** (What a supervised process wrote)
+ *
+ * ```ts
+ * import { Effect, Stream } from "effect"
+ * import { Jobs } from "effect-supervisor/process"
+ *
+ * const lines = Effect.gen(function*() {
+ *   const jobs = yield* Jobs
+ *   const web = yield* jobs.get("web")
+ *   return web.logs === undefined ? [] : yield* Stream.runCollect(web.logs.tail(10))
+ * })
+ * ```
+ *
+ * @category services
+ * @since 0.1.0
+ */
+export class Jobs extends JobsBase {
+  /**
+   * Jobs on the Spawner and the file system in the context.
+   *
+   * @category layers
+   * @since 0.1.0
+   */
+  static readonly layer = (
+    options?: JobsOptions
+  ): Layer.Layer<Jobs, never, Spawner | FileSystem.FileSystem | Path.Path> => make(options)
+}
+
+/**
+ * Options of `layer`. All of it is optional.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface JobsOptions {
+  /**
+   * Where the jobs' private directories are made, one each, named after the job. They are kept, so that logs can be
+   * read after a restart of the whole program. Default: a temporary directory, removed at the end.
+   */
+  readonly directory?: string | undefined
+}
+
+const make = (options?: JobsOptions): Layer.Layer<Jobs, never, Spawner | FileSystem.FileSystem | Path.Path> =>
+  Layer.effect(
+    Jobs,
+    Effect.gen(function*() {
+      const fs = yield* FileSystem.FileSystem
+      const directory = options?.directory
+      const scope = yield* Effect.scope
+      // Made when the first job is: a program that runs none leaves nothing.
+      const temporary = Effect.cached(
+        Scope.provide(fs.makeTempDirectoryScoped({ prefix: "effect-supervisor-" }), scope)
+      )
+      // Those made by hand end with their own scopes.
+      yield* Effect.addFinalizer(() =>
+        Effect.forEach(host.jobs.values(), ({ close }) => close, { concurrency: "unbounded", discard: true })
+      )
+      const host: Host = {
+        context: yield* Effect.context<Spawner | FileSystem.FileSystem | Path.Path>(),
+        root: {
+          path: directory === undefined ? yield* temporary : Effect.succeed(directory),
+          isKept: directory !== undefined
+        },
+        jobs: new Map(),
+        taken: new Set(),
+        sweepAt: firstSweep
+      }
+      return {
+        get: (id) => {
+          const entry = host.jobs.get(id)
+          return entry === undefined
+            ? Effect.fail(new JobNotFound({ id, known: [...host.jobs.keys()] }))
+            : Effect.succeed(entry.job)
+        },
+        list: Effect.sync(() => Array.from(host.jobs.values(), ({ job }) => job)),
+        host
+      }
+    })
+  )

@@ -1,0 +1,434 @@
+/**
+ * The guardian: a shell process that outlives this one by a moment, to kill the groups of the processes that this one
+ * leaves behind when it dies without a chance to do so itself (SIGKILL, out of memory, a crash of the runtime).
+ *
+ * It holds one end of a pipe and writes down what it reads; the end of the pipe is the death of its supervisor, whatever
+ * that died of. There is one per Node process, from the first user to the last. It ends itself, always.
+ *
+ * Floor 3.
+ */
+import type * as Cause from "effect/Cause"
+import type * as Context from "effect/Context"
+import * as Data from "effect/Data"
+import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
+import { type ChildProcess, spawn } from "node:child_process"
+import { randomBytes } from "node:crypto"
+import { Socket } from "node:net"
+import { type Limit, Window } from "../../internal/window.ts"
+
+/** The class of a tagged error, spelled out so that its declaration can be made without inferring it. */
+type Tagged<Tag extends string, Fields> = new(
+  fields: Fields
+) => Cause.YieldableError & { readonly _tag: Tag } & Readonly<Fields>
+
+const GuardianUnavailableBase: Tagged<"GuardianUnavailable", {
+  readonly detail: string
+  readonly cause: unknown
+}> = Data.TaggedError("GuardianUnavailable")
+
+/** There is no guardian: everything works without it, but a `kill -9` of this process leaves its processes behind. */
+export class GuardianUnavailable extends GuardianUnavailableBase {
+  override get message(): string {
+    return `No guardian could be started (${this.detail}): if this process is killed with SIGKILL, the processes that it supervises live on. Make sure that /bin/sh runs, or switch the guardian off.`
+  }
+}
+
+/** The environment variable in which a child gets its token. */
+export const tokenVariable = "EFFECT_SUPERVISOR_SPAWN"
+
+/** What a user of the guardian can do. Nothing here fails; what happens to the guardian is its own business. */
+export interface Guardian {
+  /**
+   * A token for a process about to be spawned, to be put into its environment as `tokenVariable`. From now on until
+   * `watch` or `cancel`, a process that has it is found and killed. It waits if the guardian is hundreds of lines behind.
+   */
+  readonly prepare: Effect.Effect<string>
+  /**
+   * The process of that token was spawned and leads this group: from now on the group is killed. With "process" only
+   * the process of that number is, for one that is in a group of others.
+   */
+  readonly watch: (token: string, pid: number, kind?: "group" | "process") => Effect.Effect<void>
+  /** The spawn of that token failed. */
+  readonly cancel: (token: string) => Effect.Effect<void>
+  /** The group was seen empty, or the process gone. To be said at once, before its number can be used again. */
+  readonly unwatch: (pid: number) => Effect.Effect<void>
+  /** The process number of the guardian; `undefined` while there is none. */
+  readonly pid: Effect.Effect<number | undefined>
+}
+
+/**
+ * What the guardian runs, in the words that every POSIX shell knows (dash, bash, ash, ksh, zsh as sh).
+ *
+ * Lines it reads: `? <token>` a spawn begins, `! <token>` it failed, `+ <token> <target>` it succeeded, `- <target>` the
+ * target is gone, `= <entry>...` forget everything but this. A target is `g<pgid>` or `p<pid>`; an entry is a target
+ * with a `+` before it or a token with a `?`. A line that its writer's death cut short is not a line.
+ *
+ * It only writes a journal, and works out what holds when the end has come: a line costs it next to nothing, and the
+ * supervisor sends a `=` now and then to keep the journal short.
+ */
+export const script: string = `
+trap '' HUP INT QUIT PIPE ALRM TERM USR1 USR2 TSTP TTIN TTOU
+exec 3>&- 4>&- 5>&- 6>&- 7>&- 8>&- 9>&-
+unset EFFECT_SUPERVISOR_GUARDIAN
+set -f
+supervisor=$1 journal= groups= tokens=
+
+number() { case $1 in '' | *[!0-9]* | 0* | 1) return 1 ;; esac; }
+token() { case $1 in '' | *[!0-9a-f]*) return 1 ;; esac; }
+group_of() {
+  stat= group=
+  if [ -r /proc/self/stat ]; then
+    { read -r stat < "/proc/$1/stat"; }
+    set -- \${stat##*) }
+    group=\${3-}
+  else
+    group=$(ps -o pgid= -p "$1")
+    set -- $group
+    group=\${1-}
+  fi
+}
+group_of "$supervisor"
+ours=$group
+
+while read -r verb one two; do
+  case $verb in
+    '?') token "$one" && journal="$journal ?$one" ;;
+    '!') token "$one" && journal="$journal !$one" ;;
+    '+') token "$one" && number "\${two#[gp]}" && journal="$journal !$one +$two" ;;
+    '-') number "\${one#[gp]}" && journal="$journal -$one" ;;
+    '=') journal="$one $two" ;;
+  esac
+done
+
+kill_one() {
+  number "\${1#?}" || return 1
+  case $1 in
+    g*)
+      [ "\${1#g}" != "$$" ] && [ "\${1#g}" != "$ours" ] && kill -KILL "-\${1#g}" ;;
+    p*)
+      [ "\${1#p}" != "$$" ] && kill -KILL "\${1#p}" ;;
+  esac
+}
+kill_spawned() {
+  kill_one "p$1"
+  kill_one "g$2" && targets="$targets g$2"
+}
+find_spawned() {
+  patterns=
+  for t in $tokens; do patterns="$patterns -e ${tokenVariable}=$t"; done
+  if [ -r /proc/self/environ ]; then
+    set +f
+    set -- $(grep -l -F $patterns /proc/[0-9]*/environ)
+    set -f
+    for f; do
+      f=\${f#/proc/}
+      f=\${f%/environ}
+      group_of "$f"
+      kill_spawned "$f" "$group"
+    done
+  else
+    set -- $(ps -A -E -ww -o pid= -o pgid= -o command= | grep -F $patterns | while read -r p g rest; do
+      echo "$p $g"
+    done)
+    while [ $# -gt 1 ]; do
+      kill_spawned "$1" "$2"
+      shift 2
+    done
+  fi
+}
+
+targets=
+for e in $journal; do
+  case \${e#?} in '' | *[!0-9a-gp]*) continue ;; esac
+  case $e in
+    [+?]*) eval "v\${e#?}=1" ;;
+    [-!]*) eval "v\${e#?}=" ;;
+  esac
+done
+for e in $journal; do
+  n=\${e#?}
+  case $n in '' | *[!0-9a-gp]*) continue ;; esac
+  eval "v=\\\${v$n-}; v$n="
+  [ -z "$v" ] || case $e in
+    [+-]*) targets="$targets $n" ;;
+    *) tokens="$tokens $n" ;;
+  esac
+done
+for pause in 0.02 0.05 0.1 0.2 0.4 -; do
+  left=$targets targets=
+  for t in $left; do kill_one "$t" && targets="$targets $t"; done
+  [ -z "$tokens" ] || find_spawned
+  [ -n "$targets$tokens" ] && [ $pause != - ] || exit 0
+  sleep $pause || sleep 1
+done
+`
+
+/** So many guardians may die within a minute and be replaced. After one more there is none for a minute. */
+const limit: Limit = { restarts: 5, withinMillis: 60_000 }
+
+/** The journal may be longer than what holds by that many lines, before a new one is sent. */
+const journalSlack = 256
+
+/** How long a spawn waits for the guardian to read, in milliseconds. */
+const patienceMillis = 200
+
+/** How long the last user waits for the guardian to end, in milliseconds: it gives its kills less than that. */
+const closeMillis = 2000
+
+/** Everything about the one guardian, from its first user to its last. */
+interface Post {
+  users: number
+  /** `undefined` while there is none; then nobody tries to start one before `retryAt`. */
+  child: ChildProcess | undefined
+  retryAt: number
+  warned: boolean
+  /** Whether a spawn waits for the guardian to read what it has been told. */
+  patient: boolean
+  readonly deaths: Window
+  /** Where its warning goes. */
+  readonly context: Context.Context<never>
+  /** What holds: the entries of a journal that was just rewritten. */
+  readonly entries: Set<string>
+  /** How many entries the journal has. */
+  lines: number
+}
+
+let current: Post | undefined
+
+// ------------------------------------------------------------------------------------------------------- the process
+
+const environment = {
+  EFFECT_SUPERVISOR_GUARDIAN: script,
+  LC_ALL: "C",
+  PATH: "/usr/bin:/bin:/usr/sbin:/sbin:/run/current-system/sw/bin"
+}
+
+/**
+ * Not through `effect/process`: its processes end with their scope and keep the event loop alive, and this one has to
+ * outlive every scope and must not keep anything alive. The text comes in a variable, so that `ps` shows one short line.
+ */
+const launch = (): ChildProcess => {
+  const args = ["-c", "eval \"$EFFECT_SUPERVISOR_GUARDIAN\"", "effect-supervisor-guardian", String(process.pid)]
+  const child = spawn("/bin/sh", args, {
+    cwd: "/",
+    // A session of its own: what a terminal sends to the group of the supervisor does not reach it.
+    detached: true,
+    env: environment,
+    stdio: ["pipe", "ignore", "ignore"]
+  })
+  // An error without a listener would end this process. That the guardian is gone is seen by its exit.
+  child.on("error", ignore)
+  child.stdin?.on("error", ignore)
+  child.unref()
+  if (child.stdin instanceof Socket) child.stdin.unref()
+  return child
+}
+
+const ignore = (): void => {}
+
+/** The machine's time: guardians do not die in that of a program, which a test may stop. */
+const now = (): number => performance.now()
+
+/** Starts a guardian that knows all that holds. `undefined` if that worked. */
+const start = (post: Post): GuardianUnavailable | undefined => {
+  if (process.platform === "win32") return new GuardianUnavailable({ detail: "not on Windows", cause: undefined })
+  try {
+    const child = launch()
+    if (child.pid === undefined) {
+      return new GuardianUnavailable({
+        detail: "/bin/sh is missing, or the machine has no process or memory left",
+        cause: undefined
+      })
+    }
+    post.child = child
+    child.once("exit", () => {
+      if (post.child === child) replace(post)
+    })
+    if (post.entries.size > 0) rewrite(post)
+    return undefined
+  } catch (cause) {
+    return new GuardianUnavailable({ detail: String(cause), cause })
+  }
+}
+
+/** Somebody killed the guardian, so there comes another. One that cannot stay alive is left alone for a while. */
+const replace = (post: Post): void => {
+  post.child = undefined
+  const error = post.deaths.record(now())
+    ? start(post)
+    : new GuardianUnavailable({ detail: `it died ${limit.restarts + 1} times within a minute`, cause: undefined })
+  if (error === undefined) return
+  post.retryAt = now() + limit.withinMillis
+  if (post.warned) return
+  post.warned = true
+  Effect.runForkWith(post.context)(Effect.logWarning(error.message))
+}
+
+// --------------------------------------------------------------------------------------------------------- the lines
+
+/**
+ * Node hands what is written to a pipe to the kernel before `write` returns, unless the pipe is full (some 200 lines that
+ * the guardian has not read yet): it will be read even if this process is killed in the next instant.
+ */
+const write = (post: Post, line: string): void => {
+  post.lines++
+  if (post.lines > 2 * post.entries.size + journalSlack) rewrite(post)
+  else post.child?.stdin?.write(line)
+}
+
+/** Whether lines wait in this process because the pipe is full. */
+const isBehind = (post: Post): boolean => (post.child?.stdin?.writableLength ?? 0) > 0
+
+/**
+ * Waits until the kernel has all lines. Without end nobody waits, for a guardian that somebody has stopped: then the
+ * lines wait alone.
+ */
+const delivered = (post: Post): Effect.Effect<void> =>
+  Effect.callback<void>((resume) => {
+    const timer = setTimeout(() => {
+      post.patient = false
+      resume(Effect.void)
+    }, patienceMillis)
+    // An empty line says nothing, and is written when all others are.
+    post.child?.stdin?.write("\n", () => {
+      post.patient = true
+      clearTimeout(timer)
+      resume(Effect.void)
+    })
+    return Effect.sync(() => clearTimeout(timer))
+  })
+
+const rewrite = (post: Post): void => {
+  post.lines = post.entries.size
+  post.child?.stdin?.write(`= ${[...post.entries].join(" ")}\n`)
+}
+
+/** Of a fixed length, so that no token is the beginning of another. */
+const tokenPrefix = randomBytes(8).toString("hex")
+let tokens = 0
+
+const newToken = (post: Post): string => {
+  if (post.child === undefined && now() >= post.retryAt) replace(post)
+  const token = `${tokenPrefix}${(++tokens).toString(16).padStart(8, "0")}`
+  post.entries.add(`?${token}`)
+  write(post, `? ${token}\n`)
+  return token
+}
+
+/** Nothing is spawned before its token is safe. Other lines do not wait: what they say can be found by the token. */
+const prepare = (post: Post): Effect.Effect<string> =>
+  Effect.suspend(() => {
+    const token = newToken(post)
+    if (!post.patient || !isBehind(post)) return Effect.succeed(token)
+    return Effect.as(Effect.onInterrupt(delivered(post), () => Effect.sync(() => cancel(post, token))), token)
+  })
+
+const cancel = (post: Post, token: string): void => {
+  if (post.entries.delete(`?${token}`)) write(post, `! ${token}\n`)
+}
+
+const watch = (post: Post, token: string, target: string): void => {
+  post.entries.delete(`?${token}`)
+  post.entries.add(`+${target}`)
+  write(post, `+ ${token} ${target}\n`)
+}
+
+const unwatch = (post: Post, target: string): void => {
+  if (post.entries.delete(`+${target}`)) write(post, `- ${target}\n`)
+}
+
+// --------------------------------------------------------------------------------------------------------- the users
+
+/** A user, with the targets that it watches. */
+interface User {
+  readonly post: Post
+  readonly targets: Map<number, string>
+}
+
+const enter = Effect.fnUntraced(function*() {
+  const context = yield* Effect.context()
+  const post = current ?? {
+    users: 0,
+    child: undefined,
+    retryAt: 0,
+    warned: false,
+    patient: true,
+    deaths: new Window(limit),
+    context,
+    entries: new Set<string>(),
+    lines: 0
+  }
+  if (post.child === undefined) {
+    const error = start(post)
+    if (error !== undefined) return yield* error
+  }
+  current = post
+  post.users++
+  const user: User = { post, targets: new Map() }
+  return user
+})
+
+/** What a user leaves behind alive stays watched, and the last user's leaving kills it. */
+const leave = ({ post, targets }: User): Effect.Effect<void> =>
+  Effect.suspend(() => {
+    for (const [pid, target] of targets) {
+      if (isGone(target.startsWith("g") ? -pid : pid)) unwatch(post, target)
+    }
+    post.users--
+    return post.users > 0 ? Effect.void : close(post)
+  })
+
+const isGone = (target: number): boolean => {
+  try {
+    process.kill(target, 0)
+    return false
+  } catch (error) {
+    return error instanceof Error && "code" in error && error.code === "ESRCH"
+  }
+}
+
+/** Waits for the end of the guardian: this process must not be gone before it has reaped it. */
+const close = (post: Post): Effect.Effect<void> =>
+  Effect.callback<void>((resume) => {
+    if (current === post) current = undefined
+    const child = post.child
+    post.child = undefined
+    if (child === undefined) return resume(Effect.void)
+    child.ref()
+    // A real timer, for the same reason as in `now`.
+    const timer = setTimeout(() => {
+      child.unref()
+      resume(Effect.void)
+    }, closeMillis)
+    child.once("exit", () => {
+      clearTimeout(timer)
+      resume(Effect.void)
+    })
+    child.stdin?.end()
+  })
+
+/**
+ * A share in the guardian of this Node process, which is started for the first user and ends after the last: it then
+ * kills what is still watched. Takes a few milliseconds for the first user and nothing for the others.
+ */
+export const acquire: Effect.Effect<Guardian, GuardianUnavailable, Scope.Scope> = Effect.map(
+  Effect.acquireRelease(enter(), leave),
+  ({ post, targets }) => ({
+    prepare: prepare(post),
+    watch: (token, pid, kind = "group") =>
+      Effect.sync(() => {
+        if (!Number.isSafeInteger(pid) || pid <= 1) return cancel(post, token)
+        const target = `${kind === "group" ? "g" : "p"}${pid}`
+        targets.set(pid, target)
+        watch(post, token, target)
+      }),
+    cancel: (token) => Effect.sync(() => cancel(post, token)),
+    unwatch: (pid) =>
+      Effect.sync(() => {
+        const target = targets.get(pid)
+        if (target !== undefined && targets.delete(pid)) unwatch(post, target)
+      }),
+    pid: Effect.sync(() => post.child?.pid)
+  })
+)

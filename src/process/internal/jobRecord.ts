@@ -1,0 +1,68 @@
+/**
+ * What stays of a job from one run to the next: its private directory, its logs, its history.
+ */
+import * as Effect from "effect/Effect"
+import * as FileSystem from "effect/FileSystem"
+import * as Path from "effect/Path"
+import type { PlatformError } from "effect/PlatformError"
+import type * as Scope from "effect/Scope"
+import type { PastRun } from "../Job.ts"
+
+/** A directory of a job's own: `data` is the process' to use, `logs` holds its output. */
+export interface Workspace {
+  readonly directory: string
+  readonly data: string
+}
+
+/** Where the private directories are made. */
+export interface Root {
+  /** Its path, made when first asked for. */
+  readonly path: Effect.Effect<string, PlatformError>
+  /** Whether what is in it outlives its job. */
+  readonly isKept: boolean
+}
+
+/** A name or path as one segment of a file's path, readable and unique. */
+const fileName = (id: string): string =>
+  id.replace(/[^A-Za-z0-9._@/ -]/g, (char) => `%${char.codePointAt(0)!.toString(16)}`)
+    .replaceAll("/", "+").replace(/^\./, "%2e")
+
+/** Makes the job's directory; removes it with the scope, unless it is kept. */
+export const openWorkspace: (
+  root: Root,
+  id: string
+) => Effect.Effect<Workspace, PlatformError, FileSystem.FileSystem | Path.Path | Scope.Scope> = Effect.fnUntraced(
+  function*(root, id) {
+    const fs = yield* FileSystem.FileSystem
+    const path = yield* Path.Path
+    const directory = path.join(yield* root.path, fileName(id))
+    const data = path.join(directory, "data")
+    yield* Effect.acquireRelease(
+      fs.makeDirectory(data, { recursive: true, mode: 0o700 }),
+      () => Effect.ignore(fs.remove(root.isKept ? data : directory, { recursive: true, force: true }), { log: "Warn" })
+    )
+    const workspace: Workspace = { directory, data }
+    return workspace
+  }
+)
+
+/** The last runs, oldest first. */
+export class History {
+  private readonly size: number
+  private readonly runs: Array<PastRun> = []
+  count = 0
+
+  constructor(size: number) {
+    this.size = size
+  }
+
+  get list(): ReadonlyArray<PastRun> {
+    return [...this.runs]
+  }
+
+  add(run: PastRun): void {
+    if (this.size === 0) return
+    if (this.runs.length === this.size) this.runs.shift()
+    this.runs.push(run)
+  }
+}

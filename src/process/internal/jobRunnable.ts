@@ -1,0 +1,216 @@
+/**
+ * A command as a Runnable: each incarnation starts the job of its child, waits for the end of its run, and sees to it
+ * that nobody of that run lives when it ends itself.
+ */
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import type * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
+import * as Control from "../../Control.ts"
+import * as Runnable from "../../Runnable.ts"
+import { Supervisor } from "../../Supervisor.ts"
+import { InvalidOption } from "../../SupervisorError.ts"
+import * as Command from "../Command.ts"
+import * as ExitStatus from "../ExitStatus.ts"
+import type { JobError, Outcome, RunnableError, RunnableOptions, Settings } from "../Job.ts"
+import { Jobs } from "../Jobs.ts"
+import * as LogStore from "../LogStore.ts"
+import type * as Messages from "../Messages.ts"
+import * as Probe from "../Probe.ts"
+import { ProcessFailed } from "../ProcessError.ts"
+import type { Signal } from "../Signal.ts"
+import * as Verb from "../Verb.ts"
+import { adopt, type Handle } from "./jobHandle.ts"
+import * as probing from "./probing.ts"
+
+/** So many of its last lines on stderr go with a failure, and so much of each. */
+const lastLines = 5
+const longestWord = 500
+
+export const make = <R>(
+  name: string,
+  command: Command.Command,
+  settings: Settings,
+  options: RunnableOptions<R>
+): Runnable.Runnable<RunnableError, Jobs | R> => {
+  const subject = `Job "${name}"`
+  const plan: Plan<R> = {
+    name,
+    command,
+    settings,
+    options,
+    ready: options.ready === undefined ? undefined : Probe.settleReadiness(subject, options.ready)
+  }
+  for (const probe of [plan.ready?.probe, options.liveness?.probe]) {
+    if (probe?._tag !== "Log" || settings.logs !== false) continue
+    throw new InvalidOption({ subject, option: "logs", value: false, expected: `kept, for ${Probe.show(probe)}` })
+  }
+  const { graceMillis, killMillis, drainMillis } = settings
+  // To stop is a whole sequence, which this much has to be enough for.
+  const stopMillis = graceMillis + killMillis + 2 * drainMillis + 1000
+  const limit = Duration.millis(stopMillis)
+  return Runnable.make(name, incarnation(plan), {
+    restart: options.restart,
+    startTimeout: options.startTimeout,
+    significant: options.significant,
+    watchdog: options.watchdog,
+    reloadTimeout: options.reloadTimeout,
+    overlap: options.overlap,
+    version: options.version,
+    ready: "signal",
+    grace: limit,
+    abandonAfter: limit,
+    health: options.liveness === undefined ? undefined : liveness(options.liveness)
+  })
+}
+
+interface Plan<R> {
+  readonly name: string
+  readonly command: Command.Command
+  readonly settings: Settings
+  readonly options: RunnableOptions<R>
+  readonly ready: Probe.ReadinessSettings | undefined
+}
+
+/** The liveness probe of an incarnation, for the health check that the supervisor runs beside it. */
+const alive = new WeakMap<Control.Control, Effect.Effect<void, unknown>>()
+
+const liveness = ({ failures, initialDelay, interval, probe, timeout }: Probe.Liveness): Runnable.HealthCheck => ({
+  check: Effect.withFiber((fiber) => alive.get(fiber.getRef(Control.Current)) ?? Effect.void),
+  // What comes by itself has to get the time to come.
+  initialDelay: initialDelay ??
+    (probe._tag === "Log" || probe._tag === "Notify" ? interval ?? "10 seconds" : undefined),
+  interval,
+  timeout,
+  failures
+})
+
+const incarnation = <R>(plan: Plan<R>): Effect.Effect<void, RunnableError, Jobs | R | Scope.Scope> =>
+  Effect.gen(function*() {
+    const handle = yield* own(plan)
+    yield* Effect.addFinalizer(() => end(handle))
+    const isAsked = yield* Effect.raceFirst(
+      Effect.as(live(plan, handle), false),
+      Effect.as(Control.shutdown, true)
+    )
+    if (isAsked) yield* end(handle)
+  })
+
+/** The job of this child. Outside of a supervisor, one that ends with this run. */
+const own = Effect.fnUntraced(function*<R>({ command, name, settings }: Plan<R>) {
+  const { host } = yield* Jobs
+  const path = yield* Control.path
+  const supervisor = Option.getOrUndefined(yield* Effect.serviceOption(Supervisor))
+  return yield* adopt(host, { name, path: path ?? name, supervisor }, command, settings)
+})
+
+/** Ends what runs: with its grace, or at once if that is interrupted, or was already going on. */
+const end = (handle: Handle): Effect.Effect<void> =>
+  Effect.suspend(() => {
+    const { run } = handle.engine
+    if (run === undefined) return Effect.void
+    if (run.isStopping()) return Effect.asVoid(run.kill)
+    return Effect.asVoid(Effect.onInterrupt(run.stop(handle.toStop({})), () => run.kill))
+  })
+
+/** From the start of its run to the end of that. */
+const live = Effect.fnUntraced(function*<R>(plan: Plan<R>, handle: Handle) {
+  const started = yield* handle.engine.send(Verb.start).outcome
+  if (started._tag === "Failed") return yield* notStarted(plan, started.error)
+  const over = Effect.flatMap(handle.engine.send(Verb.wait).outcome, (outcome) => judge(plan, handle, outcome))
+  return yield* Effect.raceFirst(over, serve(plan, handle))
+})
+
+/** What goes on beside its run. */
+const serve = Effect.fnUntraced(function*<R>({ options, ready }: Plan<R>, handle: Handle) {
+  const { forward, liveness, onConnect, reloadSignal } = options
+  if (forward === true && handle.logs !== undefined) {
+    const annotations = { child: handle.id }
+    yield* Effect.forkScoped(
+      Effect.ignore(LogStore.forward(handle.logs, { run: handle.runNumber, from: "start", annotations }))
+    )
+  }
+  if (onConnect !== undefined) yield* converse(handle, onConnect)
+  if (reloadSignal !== undefined) yield* Control.onReload(reload(handle, reloadSignal))
+  if (ready !== undefined) yield* Effect.flatMap(probe(handle, ready.probe), (probing) => probing.ready(ready))
+  if (liveness !== undefined) {
+    const { check } = yield* probe(handle, liveness.probe)
+    const { context } = (yield* Jobs).host
+    const control = yield* Effect.withFiber((fiber) => Effect.succeed(fiber.getRef(Control.Current)))
+    alive.set(control, Effect.provideContext(check, context))
+  }
+  yield* Control.ready
+  return yield* Effect.never
+})
+
+/** Fails, because the process is not to be had. */
+const notStarted = <R>(plan: Plan<R>, error: JobError): Effect.Effect<never, RunnableError> => {
+  switch (error._tag) {
+    case "SpawnFailed":
+      return failed(plan, ExitStatus.SpawnFailed({ error }), [])
+    case "HookFailed":
+    case "StillAlive":
+      return Effect.fail(error)
+    case "SignalFailed":
+    case "Superseded":
+    case "JobDeleted":
+    case "SupervisedJob":
+      return Effect.die(error)
+  }
+}
+
+const failed = <R>({ command }: Plan<R>, status: ExitStatus.ExitStatus, lastLines: ReadonlyArray<string>) =>
+  Effect.fail(new ProcessFailed({ command: Command.show(command), status, lastLines }))
+
+/** What the end of a run that nobody asked for means. */
+const judge = <R>(plan: Plan<R>, handle: Handle, outcome: Outcome): Effect.Effect<void, ProcessFailed> => {
+  if (outcome._tag !== "Done" || outcome.status === undefined) return Effect.void
+  const { status } = outcome
+  if (ExitStatus.isSuccess(status, plan.settings.successCodes)) return Effect.void
+  return Effect.flatMap(lastWords(handle), (lines) => failed(plan, status, lines))
+}
+
+const lastWords = ({ logs, runNumber }: Handle): Effect.Effect<ReadonlyArray<string>> =>
+  logs === undefined ? Effect.succeed([]) : logs.tail(lastLines, { run: runNumber, stream: "stderr" }).pipe(
+    Stream.runCollect,
+    Effect.map((lines) => lines.map(({ text }) => text.slice(0, longestWord))),
+    Effect.orElseSucceed(() => [])
+  )
+
+/** What goes wrong in a conversation is the end of it, and no reason to end a process that may do well without. */
+const converse = <R>(handle: Handle, { channel, talk }: Messages.Conversation<R>) =>
+  Effect.ignore(
+    handle.connect(channel).pipe(
+      Effect.flatMap(talk),
+      Effect.catchCause((cause) => Effect.logWarning(`The conversation with job "${handle.id}" ended`, cause)),
+      Effect.forkScoped
+    )
+  )
+
+const reload = ({ engine }: Handle, signal: Signal): Effect.Effect<void, JobError> =>
+  Effect.flatMap(
+    engine.send(Verb.signal(signal)).outcome,
+    (outcome) => outcome._tag === "Failed" ? Effect.fail(outcome.error) : Effect.void
+  )
+
+const probe = Effect.fnUntraced(function*(handle: Handle, what: Probe.Probe) {
+  const { run } = handle.engine
+  // It has ended already, which is told by other means.
+  if (run === undefined) return yield* Effect.never
+  const { context } = (yield* Jobs).host
+  const target: probing.Target = {
+    run,
+    lines: ({ pattern, stream }) =>
+      handle.logs === undefined ? Stream.empty : Stream.catch(
+        handle.logs.follow({ from: "start", run: handle.runNumber, match: pattern, stream }),
+        () => Stream.empty
+      ),
+    notifications: handle.notifications
+  }
+  const probing_ = yield* probing.start(target, what)
+  return {
+    check: probing_.check,
+    ready: (settings: Probe.ReadinessSettings) => Effect.provideContext(probing_.ready(settings), context)
+  }
+})

@@ -1,0 +1,447 @@
+/**
+ * Writes what was captured: one queue, one write at a time, as much of the queue in one write as there is. While the
+ * disk does not take it, the queue stays as it is and whoever fills it waits.
+ *
+ * Of each batch the index is written before the log, both at known places: a write that failed or was torn is simply
+ * done again, and a process that is killed in between leaves an index that still says whose bytes the log ends with.
+ *
+ * Floor 3.
+ */
+import * as Cause from "effect/Cause"
+import * as Clock from "effect/Clock"
+import type * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import type * as FileSystem from "effect/FileSystem"
+import * as Latch from "effect/Latch"
+import * as Option from "effect/Option"
+import { type PlatformError, systemError } from "effect/PlatformError"
+import * as Scope from "effect/Scope"
+import { concat } from "./logBytes.ts"
+import { LogWriteError } from "./logErrors.ts"
+import { emptyExtent, extend, type LogFiles, type Segment } from "./logFiles.ts"
+import { encodeAll, encodeHeader, Flag, isOutput, keyOf, Kind, type LogRecord, recordSize } from "./logRecord.ts"
+
+/** One record to be written, and for output its bytes. */
+export interface Item {
+  readonly kind: number
+  readonly flags: number
+  readonly run: number
+  readonly time: number
+  length: number
+  value: number
+  readonly signal: string
+  readonly parts: Array<Uint8Array>
+}
+
+export interface WriterOptions {
+  readonly maxFileSize: number
+  readonly maxFiles: number
+  readonly maxBuffered: number
+  readonly onWriteError: "wait" | "fail"
+  readonly report: (error: LogWriteError) => Effect.Effect<void>
+}
+
+/** Where reading can go on: everything before it is on disk. */
+export interface Position {
+  readonly segment: number
+  readonly record: number
+  readonly offset: number
+  /** Bytes and lines of the store before it, also those that rotation has deleted. */
+  readonly bytes: number
+  readonly lines: number
+}
+
+/** What was found in a directory, or nothing. */
+export interface Found {
+  readonly segments: Array<Segment>
+  /** Whether the last segment can be written on. */
+  readonly intact: boolean
+  readonly lastRun: number
+  readonly bytes: number
+  readonly lines: number
+}
+
+interface Active {
+  readonly scope: Scope.Closeable
+  readonly segment: Segment
+  readonly log: FileSystem.File
+  readonly index: FileSystem.File
+}
+
+interface Waiter {
+  readonly isDone: () => boolean
+  readonly resume: () => void
+}
+
+/** A file system that breaks is treated like a disk that does: whoever waits for it must hear of it. */
+const errorOf = (cause: Cause.Cause<PlatformError>): PlatformError =>
+  Option.getOrElse(
+    Cause.findErrorOption(cause),
+    () => systemError({ _tag: "Unknown", module: "LogStore", method: "write", cause: Cause.squash(cause) })
+  )
+
+/** The most bytes that are written at once. */
+const batchBytes = 1024 * 1024
+const firstDelay = 100
+const longestDelay = 5_000
+
+export class LogWriter {
+  readonly segments: Array<Segment>
+  /** Lines of which only a piece is stored so far, by run and stream. */
+  readonly openLines = new Set<number>()
+  /** Where a follower that wants everything from now on begins. */
+  end: Position
+  closed = false
+  /** What the disk says to the last try, while it does not take what is written. */
+  problem: LogWriteError | undefined = undefined
+  /** How often output was given up, and why the last time. */
+  failures = 0
+  lastFailure: LogWriteError | undefined = undefined
+  private readonly files: LogFiles
+  private readonly options: WriterOptions
+  private readonly run: (effect: Effect.Effect<void>) => unknown
+  private readonly queue: Array<Item> = []
+  private queuedBytes = 0
+  private inFlight = 0
+  private appended = 0
+  private written = 0
+  private running = false
+  private closing = false
+  private readonly hurry = Latch.makeUnsafe(false)
+  private active: Active | undefined = undefined
+  private resumable: boolean
+  private lastRun: number
+  private readonly liveRuns = new Map<number, LogRecord>()
+  private readonly pins = new Map<number, number>()
+  private waiters: Array<Waiter> = []
+
+  constructor(files: LogFiles, options: WriterOptions, context: Context.Context<never>, found: Found) {
+    this.files = files
+    this.options = options
+    this.run = Effect.runForkWith(context)
+    this.segments = found.segments
+    this.resumable = found.intact
+    this.lastRun = found.lastRun
+    const last = found.segments.at(-1)
+    this.end = {
+      segment: last?.number ?? 0,
+      record: last?.records ?? 0,
+      offset: last?.bytes ?? 0,
+      bytes: found.bytes,
+      lines: found.lines
+    }
+  }
+
+  /** Queues it. Nothing is taken any more once the store is closed. */
+  append(item: Item): boolean {
+    if (this.closing) return false
+    this.queue.push(item)
+    this.queuedBytes += item.length
+    this.appended++
+    if (!this.running) {
+      this.running = true
+      this.run(this.drain)
+    }
+    return true
+  }
+
+  /** The item that was queued last, while more can still be added to it. */
+  get open(): Item | undefined {
+    return this.queue.length > this.inFlight ? this.queue.at(-1) : undefined
+  }
+
+  grow(item: Item, parts: ReadonlyArray<Uint8Array>, length: number, lines: number): void {
+    item.parts.push(...parts)
+    item.length += length
+    item.value += lines
+    this.queuedBytes += length
+  }
+
+  get isFull(): boolean {
+    return this.queuedBytes >= this.options.maxBuffered
+  }
+
+  /** Waits until the queue has room again, or output was given up since. */
+  room(since: number): Effect.Effect<void> {
+    return this.until(() => !this.isFull || this.failures !== since || this.closed)
+  }
+
+  /** Waits until all that is queued now was written or given up. */
+  get flushed(): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      const sequence = this.appended
+      return this.until(() => this.written >= sequence || this.closed)
+    })
+  }
+
+  /** As `flushed`, but does not wait for a disk that takes nothing. */
+  get settled(): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      const sequence = this.appended
+      return this.until(() => this.written >= sequence || this.problem !== undefined || this.closed)
+    })
+  }
+
+  /** Waits for anything to be written after this position, for the end of the store, or for `wake`. */
+  changed(since: Position, orElse: () => boolean): Effect.Effect<void> {
+    return this.until(() => this.end !== since || this.closed || orElse())
+  }
+
+  /** Lets whoever waits look again. */
+  wake(): void {
+    const waiters = this.waiters
+    this.waiters = []
+    for (const waiter of waiters) {
+      if (waiter.isDone()) waiter.resume()
+      else this.waiters.push(waiter)
+    }
+  }
+
+  /** Keeps these segments from being deleted, until it is called off. */
+  pin(segments: ReadonlyArray<Segment>): () => void {
+    const add = (by: number) => {
+      for (const { number } of segments) {
+        const count = (this.pins.get(number) ?? 0) + by
+        if (count === 0) this.pins.delete(number)
+        else this.pins.set(number, count)
+      }
+    }
+    add(1)
+    return () => add(-1)
+  }
+
+  /** Writes what is queued, with one last try if the disk does not take it, and closes the files. */
+  get close(): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      this.closing = true
+      this.hurry.openUnsafe()
+      return this.until(() => !this.running)
+    }).pipe(
+      Effect.andThen(Effect.suspend(() => this.release(this.active))),
+      Effect.andThen(Effect.sync(() => {
+        this.active = undefined
+        this.closed = true
+        this.wake()
+      }))
+    )
+  }
+
+  private until(isDone: () => boolean): Effect.Effect<void> {
+    return Effect.callback((resume) => {
+      if (isDone()) return resume(Effect.void)
+      const waiter: Waiter = { isDone, resume: () => resume(Effect.void) }
+      this.waiters.push(waiter)
+      return Effect.sync(() => {
+        this.waiters = this.waiters.filter((other) => other !== waiter)
+      })
+    })
+  }
+
+  // Begins a turn later, so that whatever is queued in one turn is one write.
+  private readonly drain: Effect.Effect<void> = Effect.yieldNow.pipe(
+    Effect.andThen(Effect.whileLoop({
+      while: () => this.queue.length > 0,
+      body: () => this.persist,
+      step: () => undefined
+    })),
+    Effect.andThen(Effect.sync(() => {
+      // Something may have been queued between the last look and this one.
+      this.running = this.queue.length > 0
+      if (this.running) this.run(this.drain)
+      else this.wake()
+    }))
+  )
+
+  private readonly persist: Effect.Effect<void> = Effect.gen({ self: this }, function*() {
+    let delay = firstDelay
+    while (true) {
+      const exit = yield* Effect.exit(this.step())
+      if (Exit.isSuccess(exit)) {
+        this.problem = undefined
+        return
+      }
+      const error = errorOf(exit.cause)
+      if (this.closing || this.options.onWriteError === "fail") return yield* this.giveUp(error)
+      const isNew = this.problem === undefined
+      this.problem = this.failure(error, "retrying", 0)
+      this.wake()
+      if (isNew) yield* this.options.report(this.problem)
+      yield* Effect.timeoutOption(this.hurry.await, delay)
+      delay = Math.min(delay * 2, longestDelay)
+    }
+  })
+
+  private failure(cause: PlatformError, reason: "retrying" | "failed", unwritten: number): LogWriteError {
+    const path = this.active === undefined ? this.files.directory : this.files.logPath(this.active.segment.number)
+    return new LogWriteError({ name: this.files.name, path, reason, unwritten, cause })
+  }
+
+  private giveUp(cause: PlatformError): Effect.Effect<void> {
+    const error = this.failure(cause, "failed", this.queuedBytes)
+    this.lastFailure = error
+    this.failures++
+    this.queue.length = 0
+    this.queuedBytes = 0
+    this.inFlight = 0
+    this.written = this.appended
+    this.wake()
+    return Effect.andThen(this.options.report(error), this.cut)
+  }
+
+  /** What a failed write left behind its place is no output of anything that is stored. */
+  private readonly cut: Effect.Effect<void> = Effect.suspend(() => {
+    if (this.active === undefined) return Effect.void
+    const { index, log, segment } = this.active
+    return Effect.ignore(
+      Effect.andThen(index.truncate(segment.records * recordSize), log.truncate(segment.bytes))
+    )
+  })
+
+  private step(): Effect.Effect<void, PlatformError> {
+    const active = this.active
+    if (active === undefined) return this.resumable ? this.resume : this.rotate
+    const { segment } = active
+    const bytes = this.queue[0]!.length
+    // An empty segment takes one record, whatever its size.
+    const isEmpty = bytes > 0 ? segment.bytes === 0 : segment.records <= 1 + this.liveRuns.size
+    return isEmpty || this.fits(segment, bytes, 1) ? this.write(active) : this.rotate
+  }
+
+  private fits(segment: Segment, bytes: number, records: number): boolean {
+    return segment.bytes + bytes <= this.options.maxFileSize &&
+      (segment.records + records) * recordSize <= Math.max(this.options.maxFileSize, recordSize * 64)
+  }
+
+  /** How many items from the head of the queue go into the next write. */
+  private batch(segment: Segment): number {
+    let count = 1
+    let bytes = this.queue[0]!.length
+    while (count < this.queue.length) {
+      bytes += this.queue[count]!.length
+      if (bytes > batchBytes || !this.fits(segment, bytes, count + 1)) break
+      count++
+    }
+    return count
+  }
+
+  private readonly write = Effect.fnUntraced({ self: this }, function*(active: Active) {
+    const count = this.batch(active.segment)
+    const items = this.queue.slice(0, count)
+    this.inFlight = count
+    const parts = items.flatMap((item) => item.parts)
+    const length = items.reduce((sum, item) => sum + item.length, 0)
+    yield* active.index.seek(BigInt(active.segment.records * recordSize), "start")
+    yield* active.index.writeAll(encodeAll(items))
+    if (length > 0) {
+      yield* active.log.seek(BigInt(active.segment.bytes), "start")
+      yield* active.log.writeAll(concat(parts, length))
+    }
+    this.queue.splice(0, count)
+    this.inFlight = 0
+    this.queuedBytes -= length
+    this.written += count
+    this.commit(active.segment, items, length)
+  })
+
+  private commit(segment: Segment, items: ReadonlyArray<LogRecord>, length: number): void {
+    let lines = 0
+    for (const item of items) {
+      extend(segment.extent!, item.run, item.time)
+      if (item.kind === Kind.lines) lines += item.value
+      this.note(item)
+    }
+    segment.records += items.length
+    segment.bytes += length
+    this.end = {
+      segment: segment.number,
+      record: segment.records,
+      offset: segment.bytes,
+      bytes: this.end.bytes + length,
+      lines: this.end.lines + lines
+    }
+    this.wake()
+  }
+
+  private note(record: LogRecord): void {
+    if (record.run > this.lastRun) this.lastRun = record.run
+    if (record.kind === Kind.runStart) this.liveRuns.set(record.run, record)
+    else if (record.kind === Kind.runEnd) this.noteEnd(record)
+    else if (record.kind === Kind.piece) this.openLines.add(keyOf(record))
+    else if (isOutput(record)) this.openLines.delete(keyOf(record))
+  }
+
+  private noteEnd(record: LogRecord): void {
+    this.liveRuns.delete(record.run)
+    if ((record.flags & Flag.presumed) === 0) return
+    for (const key of this.openLines) if (Math.floor(key / 4) === record.run) this.openLines.delete(key)
+  }
+
+  private readonly resume: Effect.Effect<void, PlatformError> = Effect.suspend(() =>
+    Effect.tapError(this.open_(this.segments.at(-1)!, "r+"), () =>
+      Effect.sync(() => {
+        this.resumable = false
+      }))
+  )
+
+  private readonly rotate: Effect.Effect<void, PlatformError> = Effect.gen({ self: this }, function*() {
+    // Deleted first: on a full disk that is what makes the room.
+    yield* this.deleteOldest
+    const number = (this.segments.at(-1)?.number ?? 0) + 1
+    const time = yield* Clock.currentTimeMillis
+    const segment: Segment = { number, records: 0, bytes: 0, extent: emptyExtent() }
+    const live = Array.from(this.liveRuns.values(), (record) => ({ ...record, flags: record.flags | Flag.repeated }))
+    const previous = this.active
+    yield* this.open_(segment, "w+", (index) =>
+      Effect.andThen(
+        index.writeAll(
+          encodeHeader({ lastRun: this.lastRun, time, bytes: this.end.bytes, lines: this.end.lines })
+        ),
+        live.length === 0 ? Effect.void : index.writeAll(encodeAll(live))
+      ))
+    for (const record of live) extend(segment.extent!, record.run, record.time)
+    segment.records = 1 + live.length
+    if (previous !== undefined) previous.segment.extent!.goesOn = this.openLines.size > 0
+    this.segments.push(segment)
+    this.end = { ...this.end, segment: number, record: segment.records, offset: 0 }
+    this.wake()
+    yield* this.release(previous)
+  })
+
+  /** Both files, or none of them. */
+  private readonly open_ = Effect.fnUntraced({ self: this }, function*(
+    segment: Segment,
+    flag: "r+" | "w+",
+    prepare: (index: FileSystem.File) => Effect.Effect<void, PlatformError> = () => Effect.void
+  ) {
+    const { fs, indexPath, logPath } = this.files
+    const scope = yield* Scope.make()
+    const options = { flag, mode: 0o600 } as const
+    const opened = Effect.gen(function*() {
+      const log = yield* fs.open(logPath(segment.number), options)
+      const index = yield* fs.open(indexPath(segment.number), options)
+      yield* prepare(index)
+      return { scope, segment, log, index }
+    })
+    this.active = yield* Effect.onError(
+      Scope.provide(opened, scope),
+      (cause) => Scope.close(scope, Exit.failCause(cause))
+    )
+  })
+
+  private readonly deleteOldest: Effect.Effect<void, PlatformError> = Effect.gen({ self: this }, function*() {
+    const { fs, indexPath, logPath } = this.files
+    while (this.segments.length >= this.options.maxFiles) {
+      const number = this.segments[0]!.number
+      if (this.pins.has(number)) return
+      yield* fs.remove(logPath(number), { force: true })
+      yield* fs.remove(indexPath(number), { force: true })
+      this.segments.shift()
+      this.wake()
+    }
+  })
+
+  private release(active: Active | undefined): Effect.Effect<void> {
+    return active === undefined ? Effect.void : Scope.close(active.scope, Exit.void)
+  }
+}

@@ -1,0 +1,183 @@
+/**
+ * One run of a command, from its start until nobody of its process group lives.
+ *
+ * One fiber sees it through, in this order: the program ends or a stop is asked for; the group is emptied (signal,
+ * grace, SIGKILL); the output is read to its end; what belongs to the run is given back. However the run is ended, it is
+ * by this one path.
+ */
+import * as Clock from "effect/Clock"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import * as Option from "effect/Option"
+import * as Schedule from "effect/Schedule"
+import * as Stream from "effect/Stream"
+import type * as Command from "../Command.ts"
+import * as ExitStatus from "../ExitStatus.ts"
+import type { SpawnFailed } from "../ProcessError.ts"
+import type { Signal } from "../Signal.ts"
+import { type Member, type Process, Spawner } from "../Spawner.ts"
+
+/** How to ask for the end, and how long to wait for it until it is forced. */
+export interface Stop {
+  readonly signal: Signal
+  readonly graceMillis: number
+}
+
+/** What a run is done with. */
+export interface Limits {
+  /** How its group is ended, also what is left of it after the program has ended by itself. */
+  readonly stop: Stop
+  /** How long SIGKILL may take to empty the group, until what survives is named. */
+  readonly killMillis: number
+  /** How long its output may still come once the group is empty: somebody outside of it may hold the pipe. */
+  readonly drainMillis: number
+}
+
+/** How a run ended. */
+export interface Ended {
+  readonly status: ExitStatus.ExitStatus
+  readonly startedAt: number
+  readonly endedAt: number
+  /** Its group did not end within the grace and was killed. */
+  readonly forced: boolean
+  /** Who survived even that. */
+  readonly survivors: ReadonlyArray<string>
+}
+
+export interface Run {
+  readonly process: Process
+  readonly command: Command.Command
+  readonly startedAt: number
+  /** Waits until the run is over. */
+  readonly ended: Effect.Effect<Ended>
+  /** Asks for its end, and waits for it; asked again, it is killed at once. */
+  readonly stop: (stop: Stop) => Effect.Effect<Ended>
+  /** Ends it without grace. */
+  readonly kill: Effect.Effect<Ended>
+  /** It was asked to end. */
+  readonly isStopping: () => boolean
+}
+
+/** What goes with a run: what reads its output, and who hears of its end before anybody who waits for it. */
+export interface Attached {
+  readonly read: Effect.Effect<void>
+  readonly onEnd: (ended: Ended) => Effect.Effect<void>
+}
+
+/** Starts a command. `onStart` hears of the run before anything can happen to it. */
+export const start = (
+  command: Command.Command,
+  limits: Limits,
+  onStart: (run: Run) => Effect.Effect<Attached>
+): Effect.Effect<Run, SpawnFailed, Spawner> =>
+  Effect.uninterruptible(Effect.gen(function*() {
+    const spawner = yield* Spawner
+    const process = yield* spawner.spawn(command)
+    const startedAt = yield* Clock.currentTimeMillis
+    const asked: Asked = { stop: Deferred.makeUnsafe(), kill: Deferred.makeUnsafe() }
+    const ended = Deferred.makeUnsafe<Ended>()
+    const run = make(process, command, startedAt, limits, asked, Deferred.await(ended))
+    const attached = yield* onStart(run)
+    // In fibers of their own: a run is over when its group is, whoever may have lost interest in it.
+    const reading = yield* Effect.forkDetach(attached.read, { uninterruptible: false })
+    yield* Effect.forkDetach(
+      Effect.flatMap(
+        live(run, limits, asked, reading),
+        (end) => Effect.andThen(attached.onEnd(end), Deferred.succeed(ended, end))
+      ),
+      { uninterruptible: false }
+    )
+    return run
+  }))
+
+interface Asked {
+  readonly stop: Deferred.Deferred<Stop>
+  readonly kill: Deferred.Deferred<void>
+}
+
+const make = (
+  process: Process,
+  command: Command.Command,
+  startedAt: number,
+  limits: Limits,
+  asked: Asked,
+  ended: Effect.Effect<Ended>
+): Run => {
+  const kill = Effect.suspend(() => {
+    Deferred.doneUnsafe(asked.stop, Exit.succeed({ ...limits.stop, graceMillis: 0 }))
+    Deferred.doneUnsafe(asked.kill, Exit.void)
+    return ended
+  })
+  return {
+    process,
+    command,
+    startedAt,
+    ended,
+    stop: (stop) => Effect.suspend(() => Deferred.doneUnsafe(asked.stop, Exit.succeed(stop)) ? ended : kill),
+    kill,
+    isStopping: () => Deferred.isDoneUnsafe(asked.stop)
+  }
+}
+
+/** The life of a run, from its start to its end. */
+const live = Effect.fnUntraced(function*(
+  { command, process, startedAt }: Run,
+  limits: Limits,
+  asked: Asked,
+  reading: Fiber.Fiber<void>
+) {
+  const feeding = yield* Effect.forkDetach(feed(command, process), { startImmediately: true })
+  const stop = yield* Effect.raceFirst(Effect.as(process.status, undefined), Deferred.await(asked.stop))
+  const forced = yield* empty(process, stop, limits, Deferred.await(asked.kill))
+  const survivors = (yield* process.members).map(name)
+  const status = yield* within(process.status, survivors.length === 0 ? Infinity : 0, unkillable)
+  yield* within(Fiber.await(reading), limits.drainMillis, undefined)
+  yield* Fiber.interruptAll([reading, feeding])
+  yield* process.release
+  const ended: Ended = { status, startedAt, endedAt: yield* Clock.currentTimeMillis, forced, survivors }
+  return ended
+})
+
+const name = (member: Member): string => `${member.command} (pid ${member.pid}, ${member.state})`
+
+/** Not by the spawner: there, a stream that fails would hide how the program ends. */
+const feed = ({ settings }: Command.Command, process: Process): Effect.Effect<void> =>
+  typeof settings.stdin === "string"
+    ? Effect.void
+    : Effect.ignore(Stream.run(settings.stdin, process.stdin), { log: "Warn" })
+
+/** What the kernel does not let go of has been sent SIGKILL, and will end by it some day. */
+const unkillable = ExitStatus.Signaled({ signal: "SIGKILL", coreDumped: undefined })
+
+const within = <A, B>(effect: Effect.Effect<A>, millis: number, otherwise: B): Effect.Effect<A | B> =>
+  millis === Infinity ? effect : Effect.map(
+    Effect.timeoutOption(effect, millis),
+    Option.getOrElse((): A | B => otherwise)
+  )
+
+/** Empties the group; whether that took SIGKILL. `asked` is not there if the program has ended by itself. */
+const empty = Effect.fnUntraced(function*(
+  process: Process,
+  asked: Stop | undefined,
+  limits: Limits,
+  hurry: Effect.Effect<void>
+) {
+  if (asked === undefined && (yield* process.members).length === 0) return false
+  const { graceMillis, signal } = asked ?? limits.stop
+  if (graceMillis > 0) {
+    yield* send(process, signal)
+    // A stopped process would hear it only once it goes on.
+    yield* send(process, "SIGCONT")
+    const inTime = Effect.raceFirst(Effect.as(process.empty, true), Effect.as(hurry, false))
+    if (yield* within(inTime, graceMillis, false)) return false
+  }
+  // Again and again: a process that was just forked may not have been in the group when the signal was sent.
+  const killing = Effect.repeat(send(process, "SIGKILL"), Schedule.spaced(20))
+  yield* within(Effect.raceFirst(process.empty, killing), limits.killMillis, undefined)
+  return true
+})
+
+/** Nobody left, or not ours to signal: what is left is seen in the group itself. */
+const send = (process: Process, signal: Signal): Effect.Effect<void> => Effect.ignore(process.signal(signal))

@@ -1,0 +1,108 @@
+/**
+ * What it costs to keep the output of a process: two million short lines through a real child's pipe, stored, beside the
+ * same pipe that is only read; then how long it takes to find something in a store of 100 MB.
+ */
+import * as NodeServices from "@effect/platform-node/NodeServices"
+import * as NodeStream from "@effect/platform-node/NodeStream"
+import * as Effect from "effect/Effect"
+import * as Stream from "effect/Stream"
+import { spawn } from "node:child_process"
+import { closeSync, createReadStream, mkdtempSync, openSync, rmSync, writeSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { createInterface } from "node:readline"
+import * as LogStore from "../../src/process/LogStore.ts"
+import { atMost, atMostTimes, compare, figure, micros, type Scenario } from "./harness.ts"
+
+const temporary = Effect.acquireRelease(
+  Effect.sync(() => mkdtempSync(join(tmpdir(), "effect-supervisor-logs-"))),
+  (directory) => Effect.sync(() => rmSync(directory, { recursive: true, force: true }))
+)
+
+/** A file of short lines, and of what a store of 100 MB is made of: the child is `cat`, so that it is not the slowest. */
+const writeLines = (path: string, n: number, line: (i: number) => string): void => {
+  const file = openSync(path, "w")
+  for (let from = 0; from < n; from += 10_000) {
+    let text = ""
+    for (let i = from; i < Math.min(from + 10_000, n); i++) text += line(i)
+    writeSync(file, text)
+  }
+  closeSync(file)
+}
+
+const cat = (path: string) => spawn("cat", [path], { stdio: ["ignore", "pipe", "inherit"] })
+
+const bytesOf = (path: string): Stream.Stream<Uint8Array, Error> =>
+  NodeStream.fromReadable({ evaluate: () => cat(path).stdout, onError: (error) => error as Error })
+
+const rawPipe = (path: string): Effect.Effect<void> =>
+  Effect.callback<void>((resume) => {
+    cat(path).stdout.on("data", () => undefined).on("end", () => resume(Effect.void))
+  })
+
+const capture = (path: string) =>
+  Effect.gen(function*() {
+    const store = yield* LogStore.make({ directory: yield* temporary })
+    const run = yield* store.begin()
+    return yield* micros(store.capture(run, "stdout", bytesOf(path)))
+  })
+
+const timed = <E, R>(effect: Effect.Effect<number, E, R>) => Effect.map(effect, (micros) => ({ ms: micros / 1_000 }))
+
+/** What one would do without an index: read it all, line by line. */
+const readLines = (path: string, isWanted: (line: string) => boolean): Effect.Effect<number> =>
+  Effect.promise(async () => {
+    let wanted = 0
+    for await (const line of createInterface({ input: createReadStream(path) })) if (isWanted(line)) wanted++
+    return wanted
+  })
+
+export const logs: Scenario = {
+  name: "logs",
+  run: Effect.fnUntraced(
+    function*(settings) {
+      const n = settings.restarts * 20
+      const directory = yield* temporary
+      const short = join(directory, "short")
+      const long = join(directory, "long")
+      writeLines(short, n, (i) => `line ${i}\n`)
+      writeLines(long, n, (i) => `${String(i).padStart(10)} GET /some/path/of/a/request 200 ok\n`)
+
+      const captured = yield* compare(
+        { ...settings, warmUps: Math.min(settings.warmUps, 2) },
+        {
+          ours: timed(Effect.provide(Effect.scoped(capture(short)), NodeServices.layer)),
+          "raw pipe": timed(micros(rawPipe(short))),
+          "Effect's stream": timed(micros(Stream.runDrain(bytesOf(short))))
+        },
+        n
+      )
+
+      const store = yield* LogStore.make({ directory: join(directory, "store"), maxFiles: 100 })
+      yield* store.capture(yield* store.begin(), "stdout", bytesOf(long))
+      const read = { rounds: Math.min(settings.rounds, 3), warmUps: Math.min(settings.warmUps, 1) }
+      const against = (query: Stream.Stream<unknown, LogStore.LogReadError>, isWanted: (line: string) => boolean) =>
+        compare(
+          { ...settings, ...read },
+          { ours: timed(micros(Stream.runDrain(query))), readline: timed(micros(readLines(long, isWanted))) },
+          n
+        )
+      const all = yield* against(store.query(), () => true)
+      const text = yield* against(store.query({ match: " 123 GET" }), (line) => line.includes(" 123 GET"))
+      const matched = yield* against(store.query({ match: /^ +123 GET/ }), (line) => /^ +123 GET/.test(line))
+      const middle = yield* against(store.query({ offset: Math.floor(n / 2), limit: 100 }), () => false)
+      const tail = yield* against(store.tail(100), () => false)
+      return [
+        figure("capture of short lines", n, "ms", captured, "ms", [atMostTimes(2, "raw pipe")]),
+        figure("every line of a large store", n, "ms", all, "ms"),
+        figure("the lines with a text", n, "ms", text, "ms"),
+        figure("the lines that match an expression", n, "ms", matched, "ms"),
+        figure("100 lines from the middle", n, "ms", middle, "ms"),
+        figure("the last 100 lines", n, "ms", tail, "ms", [atMost(50, "50 ms")])
+      ]
+    },
+    Effect.scoped,
+    Effect.provide(NodeServices.layer),
+    Effect.orDie
+  )
+}
