@@ -30,7 +30,7 @@ const TypeId = "~effect-supervisor/process/Command"
 export type Word = CommandLine.Word
 
 /**
- * What is run: a program by name or path, or a script by a shell.
+ * What is run: a program by name or path, a line for a shell, or the text of a script by an interpreter.
  *
  * @category models
  * @since 0.1.0
@@ -38,6 +38,52 @@ export type Word = CommandLine.Word
 export type Program =
   | { readonly _tag: "Exec"; readonly program: string; readonly args: ReadonlyArray<Word> }
   | { readonly _tag: "Shell"; readonly script: string; readonly shell: string }
+  | {
+    readonly _tag: "Script"
+    readonly text: string
+    readonly interpreter: Interpreter
+    readonly args: ReadonlyArray<Word>
+  }
+
+/**
+ * What runs the text of a script.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Interpreter {
+  readonly program: string
+  /** What it is started with; `filePath` stands for the file with the text. Default: the file alone. */
+  readonly args?: ReadonlyArray<string> | undefined
+  /** How the file's name ends, without the dot. Default: "txt". */
+  readonly extension?: string | undefined
+}
+
+/**
+ * Stands for the script's file among the arguments of an `Interpreter`.
+ *
+ * @category constants
+ * @since 0.1.0
+ */
+export const filePath = "@FILE_PATH"
+
+/**
+ * The interpreters that have a name.
+ *
+ * @category constants
+ * @since 0.1.0
+ */
+export const interpreters: {
+  readonly sh: Interpreter
+  readonly bash: Interpreter
+  readonly python3: Interpreter
+  readonly node: Interpreter
+} = {
+  sh: { program: "sh", extension: "sh" },
+  bash: { program: "bash", extension: "sh" },
+  python3: { program: "python3", extension: "py" },
+  node: { program: "node", extension: "mjs" }
+}
 
 /**
  * What a process reads from its standard input: nothing (its end, at once), what the job writes, this process' own
@@ -299,6 +345,58 @@ export const shell = (
 }
 
 /**
+ * The text of a script for an interpreter, by name or any other. When it is started, the text is written into the job's
+ * private directory, which removes it in the end.
+ *
+ * **Example** (A script in Python, and one for another interpreter)
+ *
+ * ```ts
+ * import { Command } from "effect-supervisor/process"
+ *
+ * const report = Command.script("python3", "import sys; print(sys.argv[1])", ["hello"])
+ * const deno = { program: "deno", args: ["run", Command.filePath], extension: "ts" }
+ * const serve = Command.script(deno, "Deno.serve(() => new Response())")
+ * ```
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const script = (
+  interpreter: keyof typeof interpreters | Interpreter,
+  text: string,
+  args: ReadonlyArray<Word> = [],
+  options?: Options
+): Command => {
+  const by = typeof interpreter === "string" ? interpreters[interpreter] : interpreter
+  if (typeof by?.program !== "string" || by.program.trim() === "" || !/^\w*$/.test(by.extension ?? "")) {
+    throw new InvalidOption({
+      subject: "Command",
+      option: "interpreter",
+      value: typeof interpreter === "string" ? interpreter : JSON.stringify(interpreter),
+      expected: `${Object.keys(interpreters).join(", ")}, or { program, args, extension }`
+    })
+  }
+  const subject = `Command "${by.program}"`
+  return makeProto(
+    { _tag: "Script", text, interpreter: by, args: args.map((value, index) => word(subject, `args[${index}]`, value)) },
+    defaults,
+    options
+  )
+}
+
+/**
+ * The same command with its script in this file; others stay as they are.
+ *
+ * @internal
+ */
+export const fromFile = (self: Command, file: string): Command => {
+  if (self.program._tag !== "Script") return self
+  const { args, interpreter } = self.program
+  const before = (interpreter.args ?? [filePath]).map((arg) => arg === filePath ? file : arg)
+  return makeProto({ _tag: "Exec", program: interpreter.program, args: [...before, ...args] }, self.settings, undefined)
+}
+
+/**
  * The words of a command line, split at blanks, with quotes and backslashes as a POSIX shell reads them, and no shell
  * behind it: what would need one (`|`, `$HOME`, `*`, `~`) is refused.
  *
@@ -366,7 +464,14 @@ export const withEnv: {
  * @category conversions
  * @since 0.1.0
  */
-export const show = (self: Command): string =>
-  self.program._tag === "Shell"
-    ? self.program.script
-    : CommandLine.display([self.program.program, ...self.program.args])
+export const show = (self: Command): string => {
+  const { program } = self
+  switch (program._tag) {
+    case "Exec":
+      return CommandLine.display([program.program, ...program.args])
+    case "Shell":
+      return program.script
+    case "Script":
+      return CommandLine.display([program.interpreter.program, "(script)", ...program.args])
+  }
+}

@@ -1,4 +1,4 @@
-import { assert, describe, it } from "@effect/vitest"
+import { afterAll, assert, describe, it } from "@effect/vitest"
 import { Effect, Logger, type Scope } from "effect"
 import { type ChildProcess, execFileSync, spawn } from "node:child_process"
 import { existsSync, readdirSync, readFileSync } from "node:fs"
@@ -93,6 +93,11 @@ const noneMarked = Effect.fnUntraced(function*() {
   const took = performance.now() - begun
   assert.deepStrictEqual(marked(), [], `after ${took} ms`)
   return took
+})
+
+/** What a broken guardian leaves behind. */
+afterAll(() => {
+  if (hasProc) { for (const pid of marked()) process.kill(Number(pid), "SIGKILL") }
 })
 
 describe("Guardian, when its supervisor is killed with SIGKILL", () => {
@@ -255,6 +260,18 @@ describe("Guardian, when it is attacked itself", () => {
       assert.strictEqual(warnings.length, 1)
     }).pipe(Effect.scoped, Effect.provide(Logger.layer([logger])))
   })
+})
+
+describe("Guardian, where there can be none", () => {
+  it.live("says so, and what that means", () =>
+    Effect.gen(function*() {
+      const platform = Object.getOwnPropertyDescriptor(process, "platform")!
+      yield* Effect.addFinalizer(() => Effect.sync(() => Object.defineProperty(process, "platform", platform)))
+      Object.defineProperty(process, "platform", { ...platform, value: "win32" })
+      const error = yield* Effect.flip(Guardian.acquire)
+      assert.strictEqual(error._tag, "GuardianUnavailable")
+      assert.match(error.message, /^No guardian could be started \(.*Windows\): .*SIGKILL.* live on\. Make sure/)
+    }))
 })
 
 /** The guardian that comes after that one; `undefined` if none does. */

@@ -64,7 +64,7 @@ describe.each(formats)("Framing of %s", (format) => {
   })
 
   it("one that is too large fails alone, wherever the pieces end", () => {
-    const large = new Uint8Array(101).fill(65)
+    const large = new Uint8Array(301).fill(65)
     const good = new Uint8Array(100).fill(66)
     const bytes = Buffer.concat([good, large, good, large, large, good].map(frame[format]))
     fc.assert(fc.property(places, (places) => {
@@ -159,8 +159,9 @@ describe.each(formats)("A value in %s", (format) => {
   it.effect("any JSON comes back as it went out", () =>
     Effect.gen(function*() {
       const wire = yield* codec.wire(format)
-      // -0 has no JSON form.
-      const json = fc.jsonValue().map((value) => JSON.parse(JSON.stringify(value)) as unknown)
+      // -0 has no JSON form, and the reader of MessagePack refuses the one key that could change an object's prototype.
+      const json = fc.jsonValue().map((value) => JSON.stringify(value)).filter((text) => !text.includes("__proto__"))
+        .map((text) => JSON.parse(text) as unknown)
       fc.assert(fc.property(json, (value) => {
         const [body] = wire.deframer(100_000).push(wire.encode(value).frame)
         assert.deepStrictEqual(body!._tag === "Body" && Result.getOrThrow(wire.decode(body!.bytes)), value)

@@ -1,4 +1,4 @@
-import { assert, describe, it } from "@effect/vitest"
+import { assert, describe, it, vi } from "@effect/vitest"
 import { Effect, Fiber } from "effect"
 import { execFileSync, spawn } from "node:child_process"
 import { once } from "node:events"
@@ -27,7 +27,7 @@ const hasProc = existsSync("/proc/self/stat")
 
 /** Starts a group that ends, and stands still without reaping it. */
 const negligent = `
-const { pid } = require("node:child_process").spawn("sh", ["-c", "sleep 0 & sleep 0"], { detached: true })
+const { pid } = require("node:child_process").spawn("sleep", ["0"], { detached: true })
 require("node:fs").writeSync(1, String(pid))
 Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0)`
 
@@ -100,6 +100,47 @@ describe("The process table", () => {
       assert.isFalse(ProcessTable.isGone(pgid))
       assert.deepStrictEqual(yield* ProcessTable.members(pgid), [])
       yield* ProcessTable.awaitEmpty(pgid)
+    }))
+
+  it.live("is read from ps where there is no /proc, as on macOS", () =>
+    Effect.gen(function*() {
+      const platform = Object.getOwnPropertyDescriptor(process, "platform")!
+      yield* Effect.addFinalizer(() => Effect.sync(() => Object.defineProperty(process, "platform", platform)))
+      Object.defineProperty(process, "platform", { ...platform, value: "darwin" })
+      vi.resetModules()
+      const table = yield* Effect.promise(() => import("../../src/process/internal/processTable.ts"))
+      const { exit, pid } = yield* group("sleep 600 & sleep 600; :")
+      while ((yield* table.members(pid)).length < 3) yield* Effect.sleep(1)
+      const members = yield* table.members(pid)
+      assert.deepStrictEqual(members.map(({ command }) => command).toSorted(), ["sh", "sleep", "sleep"])
+      assert.strictEqual(members.find((member) => member.pid === pid)!.ppid, process.pid)
+      assert.isTrue(members.every((member) => member.pgid === pid && member.rssBytes > 100_000))
+      const time = yield* table.startTime(pid)
+      assert.approximately(time!, Date.now(), 10_000)
+      assert.deepStrictEqual(yield* table.members(yield* zombies), [])
+      const waiting = yield* Effect.forkChild(table.awaitEmpty(pid), { startImmediately: true })
+      yield* table.signalGroup(pid, "SIGKILL")
+      yield* Effect.promise(() => exit)
+      yield* Effect.timeout(Fiber.join(waiting), "2 seconds")
+      assert.isUndefined(yield* table.startTime(pid))
+    }))
+
+  it.live("is refused on Windows, with the reason", () =>
+    Effect.gen(function*() {
+      const platform = Object.getOwnPropertyDescriptor(process, "platform")!
+      yield* Effect.addFinalizer(() => Effect.sync(() => Object.defineProperty(process, "platform", platform)))
+      Object.defineProperty(process, "platform", { ...platform, value: "win32" })
+      vi.resetModules()
+      const table = yield* Effect.promise(() => import("../../src/process/internal/processTable.ts"))
+      const { pid } = process
+      for (const operation of [table.members(pid), table.awaitEmpty(pid), table.usage(pid), table.startTime(pid)]) {
+        assert.strictEqual(
+          (yield* Effect.flip(operation as typeof operation & ReturnType<typeof table.usage>))._tag,
+          "Unsupported"
+        )
+      }
+      const signal = yield* Effect.flip(table.signalGroup(pid, "SIGTERM"))
+      assert.match(signal.message, /^Sending SIGTERM .* needs process groups, which win32 does not have/)
     }))
 
   it.live("shares one scan among all who ask at the same time, and each sees what it did before it asked", () =>

@@ -111,6 +111,7 @@ kill_one() {
   esac
 }
 kill_spawned() {
+  [ "$2" != "$$" ] || return
   kill_one "p$1"
   kill_one "g$2" && targets="$targets g$2"
 }

@@ -27,6 +27,8 @@ export interface Config {
   readonly toStop: (options: Verb.StopOptions) => Run.Stop
   /** May edit the command before each start. */
   readonly onSpawn: (view: Verb.View) => Effect.Effect<Command.Command, unknown>
+  /** Gives the command what every process of the job gets. */
+  readonly equip: (command: Command.Command) => Effect.Effect<Command.Command, SpawnFailed>
   /** Hears of every error, also of those that a ticket tells. */
   readonly onError: (error: JobError) => Effect.Effect<void>
   /** Connects what was started; its effect is what reads the output. */
@@ -198,28 +200,23 @@ export class JobEngine {
     const command = yield* Effect.suspend(() => this.config.onSpawn(this.view)).pipe(
       Effect.catchCause((cause) => Effect.fail(new HookFailed({ command: this.name, hook: "spawn", cause })))
     )
-    yield* Run.start(command, this.config.limits, (run) =>
-      Effect.map(this.config.attach(run), (attached) => {
-        this.current = run
-        this.to({ _tag: "Running", pid: run.process.pid, startedAt: run.startedAt })
-        return {
-          read: attached.read,
-          onEnd: (ended) => Effect.andThen(attached.onEnd(ended), Effect.sync(() => this.ended(run, ended)))
-        }
-      })).pipe(
-        Effect.tapError((error) =>
-          Effect.map(Clock.currentTimeMillis, (now) =>
-            this.to({
-              _tag: "Finished",
-              status: ExitStatus.SpawnFailed({ error }),
-              startedAt: now,
-              endedAt: now,
-              forced: false,
-              survivors: []
-            }))
-        )
-      )
+    yield* this.config.equip(command).pipe(
+      Effect.flatMap((equipped) => Run.start(equipped, this.config.limits, (run) => this.adopt(run))),
+      Effect.tapError((error) => Effect.map(Clock.currentTimeMillis, (now) => this.to(neverRan(error, now))))
+    )
   })
+
+  /** Takes over a run that was just started. */
+  private adopt(run: Run.Run): Effect.Effect<Run.Attached> {
+    return Effect.map(this.config.attach(run), (attached) => {
+      this.current = run
+      this.to({ _tag: "Running", pid: run.process.pid, startedAt: run.startedAt })
+      return {
+        read: attached.read,
+        onEnd: (ended) => Effect.andThen(attached.onEnd(ended), Effect.sync(() => this.ended(run, ended)))
+      }
+    })
+  }
 
   /** Who survived SIGKILL may be gone by now; if not, nothing may be started beside it. */
   private readonly checkNobodyIsLeft: Effect.Effect<void, StillAlive> = Effect.suspend(() => {
@@ -325,6 +322,15 @@ export class JobEngine {
     }
   }
 }
+
+const neverRan = (error: SpawnFailed, now: number): State => ({
+  _tag: "Finished",
+  status: ExitStatus.SpawnFailed({ error }),
+  startedAt: now,
+  endedAt: now,
+  forced: false,
+  survivors: []
+})
 
 const done = (verb: Verb.Verb, ended?: Omit<Run.Ended, "startedAt" | "endedAt">): Done => ({
   _tag: "Done",

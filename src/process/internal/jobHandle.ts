@@ -15,7 +15,7 @@ import * as Command from "../Command.ts"
 import type { Done, Info, Job, JobError, NoOp, Outcome, Settings, State, Ticket } from "../Job.ts"
 import * as LogStore from "../LogStore.ts"
 import * as Messages from "../Messages.ts"
-import { DuplicateJob, InputClosed, NotRunning, SupervisedJob, WorkspaceFailed } from "../ProcessError.ts"
+import { DuplicateJob, InputClosed, NotRunning, SpawnFailed, SupervisedJob, WorkspaceFailed } from "../ProcessError.ts"
 import type { Supervisor } from "../../Supervisor.ts"
 import type { Spawner } from "../Spawner.ts"
 import * as Verb from "../Verb.ts"
@@ -122,15 +122,19 @@ export class Handle implements Config {
   }
 
   onSpawn(view: Verb.View): Effect.Effect<Command.Command, unknown> {
-    const { onSpawn } = this.settings
-    return Effect.map(
-      onSpawn === undefined ? Effect.succeed(this.command) : onSpawn(view),
-      (command) => this.equip(command)
-    )
+    return this.settings.onSpawn?.(view) ?? Effect.succeed(this.command)
+  }
+
+  equip(command: Command.Command): Effect.Effect<Command.Command, SpawnFailed> {
+    return Effect.mapBoth(this.workspace.writeScript(command), {
+      onSuccess: (written) => this.surround(written),
+      onFailure: (cause) =>
+        new SpawnFailed({ command: Command.show(command), reason: "Resources", detail: cause.message, cause })
+    })
   }
 
   /** What every process of a job gets. */
-  private equip(command: Command.Command): Command.Command {
+  private surround(command: Command.Command): Command.Command {
     const { messages } = this.settings
     const env: Record<string, string> = { [variables.data]: this.workspace.data }
     const added: Record<number, Command.Descriptor> = {}
@@ -189,19 +193,14 @@ export class Handle implements Config {
     })
   }
 
-  /** Its output, to the end. */
+  /** Its output and its messages, to their ends. */
   private read(line: Line): Effect.Effect<void> {
+    const { stderr, stdout } = line.run.process
     const { logs } = this
-    const { process } = line.run
-    if (logs === undefined) {
-      return Effect.ignore(
-        Effect.all([Stream.runDrain(process.stdout), Stream.runDrain(process.stderr)], { concurrency: 2 })
-      )
-    }
-    return Effect.all(
-      [logs.capture(line.number, "stdout", process.stdout), logs.capture(line.number, "stderr", process.stderr)],
-      { concurrency: 2 }
-    ).pipe(
+    const output = logs === undefined
+      ? [Stream.runDrain(stdout), Stream.runDrain(stderr)]
+      : [logs.capture(line.number, "stdout", stdout), logs.capture(line.number, "stderr", stderr)]
+    return Effect.all([...output, line.connection?.closed ?? Effect.void], { concurrency: "unbounded" }).pipe(
       Effect.catch((error) => Effect.annotateLogs(Effect.logError(error.message), { job: this.id }))
     )
   }

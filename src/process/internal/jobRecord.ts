@@ -6,12 +6,15 @@ import * as FileSystem from "effect/FileSystem"
 import * as Path from "effect/Path"
 import type { PlatformError } from "effect/PlatformError"
 import type * as Scope from "effect/Scope"
+import * as Command from "../Command.ts"
 import type { PastRun } from "../Job.ts"
 
 /** A directory of a job's own: `data` is the process' to use, `logs` holds its output. */
 export interface Workspace {
   readonly directory: string
   readonly data: string
+  /** Puts the text of a script into it, for a command that has one. */
+  readonly writeScript: (command: Command.Command) => Effect.Effect<Command.Command, PlatformError>
 }
 
 /** Where the private directories are made. */
@@ -41,7 +44,16 @@ export const openWorkspace: (
       fs.makeDirectory(data, { recursive: true, mode: 0o700 }),
       () => Effect.ignore(fs.remove(root.isKept ? data : directory, { recursive: true, force: true }), { log: "Warn" })
     )
-    const workspace: Workspace = { directory, data }
+    const workspace: Workspace = {
+      directory,
+      data,
+      writeScript: (command) => {
+        const { program } = command
+        if (program._tag !== "Script") return Effect.succeed(command)
+        const file = path.join(directory, `script.${program.interpreter.extension ?? "txt"}`)
+        return Effect.as(fs.writeFileString(file, program.text, { mode: 0o700 }), Command.fromFile(command, file))
+      }
+    }
     return workspace
   }
 )
@@ -50,7 +62,6 @@ export const openWorkspace: (
 export class History {
   private readonly size: number
   private readonly runs: Array<PastRun> = []
-  count = 0
 
   constructor(size: number) {
     this.size = size

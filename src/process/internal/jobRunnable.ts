@@ -4,6 +4,7 @@
  */
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
@@ -118,20 +119,26 @@ const end = (handle: Handle): Effect.Effect<void> =>
 const live = Effect.fnUntraced(function*<R>(plan: Plan<R>, handle: Handle) {
   const started = yield* handle.engine.send(Verb.start).outcome
   if (started._tag === "Failed") return yield* notStarted(plan, started.error)
-  const over = Effect.flatMap(handle.engine.send(Verb.wait).outcome, (outcome) => judge(plan, handle, outcome))
+  const talking = plan.options.onConnect === undefined ? undefined : yield* converse(handle, plan.options.onConnect)
+  const over = handle.engine.send(Verb.wait).outcome.pipe(
+    // What the process said last is still to be heard.
+    Effect.tap(
+      talking === undefined ? Effect.void : Effect.timeoutOption(Fiber.await(talking), plan.settings.drainMillis)
+    ),
+    Effect.flatMap((outcome) => judge(plan, handle, outcome))
+  )
   return yield* Effect.raceFirst(over, serve(plan, handle))
 })
 
 /** What goes on beside its run. */
 const serve = Effect.fnUntraced(function*<R>({ options, ready }: Plan<R>, handle: Handle) {
-  const { forward, liveness, onConnect, reloadSignal } = options
+  const { forward, liveness, reloadSignal } = options
   if (forward === true && handle.logs !== undefined) {
     const annotations = { child: handle.id }
     yield* Effect.forkScoped(
       Effect.ignore(LogStore.forward(handle.logs, { run: handle.runNumber, from: "start", annotations }))
     )
   }
-  if (onConnect !== undefined) yield* converse(handle, onConnect)
   if (reloadSignal !== undefined) yield* Control.onReload(reload(handle, reloadSignal))
   if (ready !== undefined) yield* Effect.flatMap(probe(handle, ready.probe), (probing) => probing.ready(ready))
   if (liveness !== undefined) {

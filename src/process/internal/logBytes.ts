@@ -22,9 +22,8 @@ export const countLines = (bytes: Uint8Array): number => {
   return count
 }
 
-export const concat = (parts: ReadonlyArray<Uint8Array>, length: number): Uint8Array => {
-  if (parts.length === 1) return parts[0]!
-  const bytes = new Uint8Array(length)
+/** Puts the parts into `bytes`, one after the other. */
+export const concat = (parts: ReadonlyArray<Uint8Array>, bytes: Uint8Array): Uint8Array => {
   let at = 0
   for (const part of parts) {
     bytes.set(part, at)
@@ -32,6 +31,10 @@ export const concat = (parts: ReadonlyArray<Uint8Array>, length: number): Uint8A
   }
   return bytes
 }
+
+/** The parts as one. */
+export const join = (parts: ReadonlyArray<Uint8Array>, length: number): Uint8Array =>
+  parts.length === 1 ? parts[0]! : concat(parts, new Uint8Array(length))
 
 /** A copy that keeps no larger buffer alive. */
 export const copyOf = (bytes: Uint8Array): Uint8Array => new Uint8Array(bytes)

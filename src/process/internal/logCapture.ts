@@ -4,7 +4,7 @@
  *
  * Floor 3.
  */
-import { concat, copyOf, countLines } from "./logBytes.ts"
+import { copyOf, countLines, join } from "./logBytes.ts"
 import { Flag, Kind } from "./logRecord.ts"
 import type { Item, LogWriter } from "./logWriter.ts"
 
@@ -46,7 +46,7 @@ export class LineSplitter {
     const lines = end === chunk.length ? chunk : chunk.subarray(0, end)
     const { length, parts } = this.take(lines)
     const isTaken = length > this.options.maxRecord
-      ? this.cut(concat(parts, length), time)
+      ? this.cut(join(parts, length), time)
       : this.queueLines(parts, length, countLines(lines), 0, time)
     return end === chunk.length ? isTaken : this.hold(chunk.subarray(end), time) && isTaken
   }
@@ -80,7 +80,7 @@ export class LineSplitter {
     if (this.heldBytes + bytes.length > this.options.maxHeld) {
       const { length, parts } = this.take(bytes)
       return length > this.options.maxRecord
-        ? this.cut(concat(parts, length), time)
+        ? this.cut(join(parts, length), time)
         : this.queuePiece(parts, length, time)
     }
     // A copy: a few held bytes must not keep the whole chunk in memory.

@@ -5,7 +5,7 @@
  */
 import { Buffer } from "node:buffer"
 import type { LogEntry, LogLine } from "../LogStore.ts"
-import { concat, copyOf, showable } from "./logBytes.ts"
+import { copyOf, join, showable } from "./logBytes.ts"
 import { Flag, isOutput, keyOf, Kind, type LogRecord, streamOf } from "./logRecord.ts"
 
 export type Match = RegExp | string | undefined
@@ -141,14 +141,14 @@ export class Assembler {
     if (carry === undefined) return
     this.carries.delete(key)
     while (carry.length > this.options.maxLine) this.shorten(carry, record, out)
-    const bytes = concat(carry.parts, carry.length)
+    const bytes = join(carry.parts, carry.length)
     const end = bytes.at(-1) === carriageReturn ? bytes.length - 1 : bytes.length
     this.emit(carry, record, bytes.subarray(0, end), false, out)
   }
 
   /** Gives up keeping a line together: a piece of the largest length. */
   private shorten(carry: Carry, record: LogRecord, out: Array<LogEntry>): void {
-    const bytes = concat(carry.parts, carry.length)
+    const bytes = join(carry.parts, carry.length)
     const most = bytes.subarray(0, this.options.maxLine)
     const length = showable(most) || most.length
     this.emit(carry, record, bytes.subarray(0, length), true, out)
@@ -158,7 +158,7 @@ export class Assembler {
 
   /** Shows what there is of a line that goes on, if it matches so far; all of it, or only what is surely whole. */
   private show(carry: Carry, record: LogRecord, all: boolean, out: Array<LogEntry>): void {
-    const bytes = concat(carry.parts, carry.length)
+    const bytes = join(carry.parts, carry.length)
     const length = all ? bytes.length : showable(bytes)
     if (length === 0) return
     if (this.emit(carry, record, bytes.subarray(0, length), true, out)) {

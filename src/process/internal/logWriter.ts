@@ -83,6 +83,7 @@ const errorOf = (cause: Cause.Cause<PlatformError>): PlatformError =>
 
 /** The most bytes that are written at once. */
 const batchBytes = 1024 * 1024
+const none = new Uint8Array(0)
 const firstDelay = 100
 const longestDelay = 5_000
 
@@ -115,6 +116,7 @@ export class LogWriter {
   private readonly liveRuns = new Map<number, LogRecord>()
   private readonly pins = new Map<number, number>()
   private waiters: Array<Waiter> = []
+  private staging: Uint8Array = none
 
   constructor(files: LogFiles, options: WriterOptions, context: Context.Context<never>, found: Found) {
     this.files = files
@@ -246,6 +248,7 @@ export class LogWriter {
       step: () => undefined
     })),
     Effect.andThen(Effect.sync(() => {
+      this.staging = none
       // Something may have been queued between the last look and this one.
       this.running = this.queue.length > 0
       if (this.running) this.run(this.drain)
@@ -335,7 +338,7 @@ export class LogWriter {
     yield* active.index.writeAll(encodeAll(items))
     if (length > 0) {
       yield* active.log.seek(BigInt(active.segment.bytes), "start")
-      yield* active.log.writeAll(concat(parts, length))
+      yield* active.log.writeAll(this.gather(parts, length))
     }
     this.queue.splice(0, count)
     this.inFlight = 0
@@ -343,6 +346,13 @@ export class LogWriter {
     this.written += count
     this.commit(active.segment, items, length)
   })
+
+  /** One buffer is used again and again while there is much to write: new ones cost more than the writing. */
+  private gather(parts: ReadonlyArray<Uint8Array>, length: number): Uint8Array {
+    if (parts.length === 1) return parts[0]!
+    if (this.staging.length < length) this.staging = new Uint8Array(Math.max(length, this.staging.length * 2))
+    return concat(parts, this.staging.subarray(0, length))
+  }
 
   private commit(segment: Segment, items: ReadonlyArray<LogRecord>, length: number): void {
     let lines = 0

@@ -154,7 +154,8 @@ const readEntry = (pid: number): ProcessEntry | undefined => {
 
 // --------------------------------------------------------------------------------------------------- macOS and others
 
-const psColumns = "pid=,ppid=,pgid=,stat=,rss=,time=,lstart=,comm="
+/** One option for each: to the `ps` of BSD all behind the first "=" would be a heading. */
+const psColumns = ["pid", "ppid", "pgid", "stat", "rss", "time", "lstart", "comm"].flatMap((name) => ["-o", `${name}=`])
 
 const psLine =
   /^\s*(\d+)\s+(\d+)\s+(\d+)\s+(\S+)\s+(\d+)\s+(?:(\d+)-)?([\d:.]+)\s+(\S+ +\S+ +\d+ +[\d:]+ +\d+)\s+(.*?)\s*$/
@@ -181,7 +182,7 @@ type Done = (error?: TableUnreadable) => void
 
 const runPs = (args: ReadonlyArray<string>, visit: Visit, done: Done): void => {
   const options = { env: { ...process.env, LC_ALL: "C" }, maxBuffer: 2 ** 26 }
-  execFile("ps", [...args, "-o", psColumns], options, (cause, stdout) => {
+  execFile("ps", [...args, ...psColumns], options, (cause, stdout) => {
     // With a list of processes that are gone it prints nothing and exits with 1.
     if (cause !== null && typeof cause.code !== "number") {
       return done(new TableUnreadable({ detail: `ps: ${cause.message}`, cause }))

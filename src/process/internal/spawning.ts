@@ -52,11 +52,23 @@ const removed = (names: ReadonlyArray<string>): Record<string, undefined> =>
 type Words = readonly [program: string, ...args: ReadonlyArray<Command.Word>]
 
 const words = (command: Command.Command): Effect.Effect<Words, SpawnFailed> => {
-  const { program, settings } = command
-  const plain: Words = program._tag === "Exec"
-    ? [program.program, ...program.args]
-    : [program.shell, "-c", program.script]
+  const { settings } = command
+  const plain = plainWords(command)
+  if (plain === undefined) {
+    return Effect.fail(failed(command, "InvalidArgument", "a script is written to a file by a Job: use one"))
+  }
   return settings.uid === undefined && settings.gid === undefined ? Effect.succeed(plain) : asUser(command, plain)
+}
+
+const plainWords = ({ program }: Command.Command): Words | undefined => {
+  switch (program._tag) {
+    case "Exec":
+      return [program.program, ...program.args]
+    case "Shell":
+      return [program.shell, "-c", program.script]
+    case "Script":
+      return undefined
+  }
 }
 
 /**
