@@ -459,7 +459,8 @@ export const withEnv: {
 )
 
 /**
- * The command as a person would type it, with `<redacted>` for what is secret.
+ * The command as a person would type it, in one line, with `<redacted>` for what is secret. Of the script of a shell it
+ * is the beginning.
  *
  * @category conversions
  * @since 0.1.0
@@ -470,8 +471,16 @@ export const show = (self: Command): string => {
     case "Exec":
       return CommandLine.display([program.program, ...program.args])
     case "Shell":
-      return program.script
+      return oneLine(program.script)
     case "Script":
       return CommandLine.display([program.interpreter.program, "(script)", ...program.args])
   }
 }
+
+/** As much of a script as fits into a message. */
+const oneLine = (script: string): string => {
+  const line = script.trim().replace(/\s+/g, " ")
+  return line.length <= longest ? line : `${line.slice(0, longest)}...`
+}
+
+const longest = 80

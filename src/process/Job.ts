@@ -12,10 +12,10 @@ import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import type * as Stream from "effect/Stream"
 import * as validate from "../internal/validate.ts"
-import * as Runnable from "../Runnable.ts"
+import type * as Runnable from "../Runnable.ts"
 import type { Command } from "./Command.ts"
 import type { ExitStatus } from "./ExitStatus.ts"
-import * as jobHandle from "./internal/jobHandle.ts"
+import * as jobHost from "./internal/jobHost.ts"
 import * as jobRunnable from "./internal/jobRunnable.ts"
 import { Jobs } from "./Jobs.ts"
 import type { LogStore, Options as LogStoreOptions } from "./LogStore.ts"
@@ -297,7 +297,7 @@ export const make = (
   options?: Options
 ): Effect.Effect<Job, WorkspaceFailed | DuplicateJob, Jobs | Scope.Scope> => {
   const settings = settle(name, options)
-  return Effect.flatMap(Jobs, (jobs) => jobHandle.open(jobs.host, name, command, settings))
+  return Effect.flatMap(Jobs, (jobs) => jobHost.open(jobs.host, name, command, settings))
 }
 
 /** @internal */
@@ -397,10 +397,10 @@ export const runnable = <R = never>(
   name: string,
   command: Command,
   options?: RunnableOptions<R>
-): Runnable.Runnable<RunnableError, Jobs | R> => {
+): Runnable.Runnable<RunnableError, Jobs | Runnable.Given<R>> => {
   const notifies = [options?.ready, options?.liveness].some((probe) =>
     probe !== undefined && ("_tag" in probe ? probe : probe.probe)._tag === "Notify"
   )
   const messages = options?.messages ?? options?.onConnect?.channel
-  return jobRunnable.make(name, command, settle(name, { ...options, messages }, notifies), options ?? {})
+  return jobRunnable.make<R>(name, command, settle(name, { ...options, messages }, notifies), options ?? {})
 }

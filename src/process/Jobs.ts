@@ -7,12 +7,12 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as FileSystem from "effect/FileSystem"
 import * as Layer from "effect/Layer"
-import * as Path from "effect/Path"
+import type * as Path from "effect/Path"
 import * as Scope from "effect/Scope"
-import { firstSweep, type Host } from "./internal/jobHandle.ts"
+import { firstSweep, type Host } from "./internal/jobHost.ts"
 import type { Job } from "./Job.ts"
 import { JobNotFound } from "./ProcessError.ts"
-import { Spawner } from "./Spawner.ts"
+import type { Spawner } from "./Spawner.ts"
 
 interface Service {
   /** A job by its id: the path of the child, such as "backend/web", or the name that it was made with. */

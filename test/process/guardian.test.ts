@@ -206,17 +206,20 @@ describe("Guardian, when it is attacked itself", () => {
       yield* Effect.timeout(ProcessTable.awaitEmpty(replaced!), "3 seconds")
     }))
 
-  it.live("one that is stopped does not keep anything from being spawned", () =>
+  it.live("one that is stopped keeps nothing from being spawned, and ends like any other", () =>
     Effect.gen(function*() {
       const guardian = yield* Guardian.acquire
       const pid = (yield* guardian.pid)!
       known.add(pid)
       process.kill(pid, "SIGSTOP")
-      const prepared = Effect.forEach(Array.from({ length: 2000 }), () =>
-        Effect.flatMap(guardian.prepare, guardian.cancel), { discard: true })
+      const prepared = Effect.forEach(
+        Array.from({ length: 2000 }),
+        () => Effect.flatMap(guardian.prepare, guardian.cancel),
+        { discard: true }
+      )
       yield* Effect.timeout(prepared, "2 seconds")
-      process.kill(pid, "SIGCONT")
-    }).pipe(Effect.scoped))
+      return pid
+    }).pipe(Effect.scoped, Effect.flatMap(isAlive), Effect.map((alive) => assert.isFalse(alive))))
 
   it.live("it ignores the signals of a terminal and of a shutdown, and still does its work", () =>
     Effect.gen(function*() {

@@ -16,6 +16,10 @@ import { type ChildProcess, spawn } from "node:child_process"
 import { randomBytes } from "node:crypto"
 import { Socket } from "node:net"
 import { type Limit, Window } from "../../internal/window.ts"
+import { script } from "./guardianScript.ts"
+import { isGone } from "./processTable.ts"
+
+export { script, tokenVariable } from "./guardianScript.ts"
 
 /** The class of a tagged error, spelled out so that its declaration can be made without inferring it. */
 type Tagged<Tag extends string, Fields> = new(
@@ -33,9 +37,6 @@ export class GuardianUnavailable extends GuardianUnavailableBase {
     return `No guardian could be started (${this.detail}): if this process is killed with SIGKILL, the processes that it supervises live on. Make sure that /bin/sh runs, or switch the guardian off.`
   }
 }
-
-/** The environment variable in which a child gets its token. */
-export const tokenVariable = "EFFECT_SUPERVISOR_SPAWN"
 
 /** What a user of the guardian can do. Nothing here fails; what happens to the guardian is its own business. */
 export interface Guardian {
@@ -56,114 +57,6 @@ export interface Guardian {
   /** The process number of the guardian; `undefined` while there is none. */
   readonly pid: Effect.Effect<number | undefined>
 }
-
-/**
- * What the guardian runs, in the words that every POSIX shell knows (dash, bash, ash, ksh, zsh as sh).
- *
- * Lines it reads: `? <token>` a spawn begins, `! <token>` it failed, `+ <token> <target>` it succeeded, `- <target>` the
- * target is gone, `= <entry>...` forget everything but this. A target is `g<pgid>` or `p<pid>`; an entry is a target
- * with a `+` before it or a token with a `?`. A line that its writer's death cut short is not a line.
- *
- * It only writes a journal, and works out what holds when the end has come: a line costs it next to nothing, and the
- * supervisor sends a `=` now and then to keep the journal short.
- */
-export const script: string = `
-trap '' HUP INT QUIT PIPE ALRM TERM USR1 USR2 TSTP TTIN TTOU
-exec 3>&- 4>&- 5>&- 6>&- 7>&- 8>&- 9>&-
-unset EFFECT_SUPERVISOR_GUARDIAN
-set -f
-supervisor=$1 journal= groups= tokens=
-
-number() { case $1 in '' | *[!0-9]* | 0* | 1) return 1 ;; esac; }
-token() { case $1 in '' | *[!0-9a-f]*) return 1 ;; esac; }
-group_of() {
-  stat= group=
-  if [ -r /proc/self/stat ]; then
-    { read -r stat < "/proc/$1/stat"; }
-    set -- \${stat##*) }
-    group=\${3-}
-  else
-    group=$(ps -o pgid= -p "$1")
-    set -- $group
-    group=\${1-}
-  fi
-}
-group_of "$supervisor"
-ours=$group
-
-while read -r verb one two; do
-  case $verb in
-    '?') token "$one" && journal="$journal ?$one" ;;
-    '!') token "$one" && journal="$journal !$one" ;;
-    '+') token "$one" && number "\${two#[gp]}" && journal="$journal !$one +$two" ;;
-    '-') number "\${one#[gp]}" && journal="$journal -$one" ;;
-    '=') journal="$one $two" ;;
-  esac
-done
-
-kill_one() {
-  number "\${1#?}" || return 1
-  case $1 in
-    g*)
-      [ "\${1#g}" != "$$" ] && [ "\${1#g}" != "$ours" ] && kill -KILL "-\${1#g}" ;;
-    p*)
-      [ "\${1#p}" != "$$" ] && kill -KILL "\${1#p}" ;;
-  esac
-}
-kill_spawned() {
-  [ "$2" != "$$" ] || return
-  kill_one "p$1"
-  kill_one "g$2" && targets="$targets g$2"
-}
-find_spawned() {
-  patterns=
-  for t in $tokens; do patterns="$patterns -e ${tokenVariable}=$t"; done
-  if [ -r /proc/self/environ ]; then
-    set +f
-    set -- $(grep -l -F $patterns /proc/[0-9]*/environ)
-    set -f
-    for f; do
-      f=\${f#/proc/}
-      f=\${f%/environ}
-      group_of "$f"
-      kill_spawned "$f" "$group"
-    done
-  else
-    set -- $(ps -A -E -ww -o pid= -o pgid= -o command= | grep -F $patterns | while read -r p g rest; do
-      echo "$p $g"
-    done)
-    while [ $# -gt 1 ]; do
-      kill_spawned "$1" "$2"
-      shift 2
-    done
-  fi
-}
-
-targets=
-for e in $journal; do
-  case \${e#?} in '' | *[!0-9a-gp]*) continue ;; esac
-  case $e in
-    [+?]*) eval "v\${e#?}=1" ;;
-    [-!]*) eval "v\${e#?}=" ;;
-  esac
-done
-for e in $journal; do
-  n=\${e#?}
-  case $n in '' | *[!0-9a-gp]*) continue ;; esac
-  eval "v=\\\${v$n-}; v$n="
-  [ -z "$v" ] || case $e in
-    [+-]*) targets="$targets $n" ;;
-    *) tokens="$tokens $n" ;;
-  esac
-done
-for pause in 0.02 0.05 0.1 0.2 0.4 -; do
-  left=$targets targets=
-  for t in $left; do kill_one "$t" && targets="$targets $t"; done
-  [ -z "$tokens" ] || find_spawned
-  [ -n "$targets$tokens" ] && [ $pause != - ] || exit 0
-  sleep $pause || sleep 1
-done
-`
 
 /** So many guardians may die within a minute and be replaced. After one more there is none for a minute. */
 const limit: Limit = { restarts: 5, withinMillis: 60_000 }
@@ -374,20 +267,12 @@ const enter = Effect.fnUntraced(function*() {
 const leave = ({ post, targets }: User): Effect.Effect<void> =>
   Effect.suspend(() => {
     for (const [pid, target] of targets) {
-      if (isGone(target.startsWith("g") ? -pid : pid)) unwatch(post, target)
+      // A process is to kill(2) what a group is with the other sign.
+      if (isGone(target.startsWith("g") ? pid : -pid)) unwatch(post, target)
     }
     post.users--
     return post.users > 0 ? Effect.void : close(post)
   })
-
-const isGone = (target: number): boolean => {
-  try {
-    process.kill(target, 0)
-    return false
-  } catch (error) {
-    return error instanceof Error && "code" in error && error.code === "ESRCH"
-  }
-}
 
 /** Waits for the end of the guardian: this process must not be gone before it has reaped it. */
 const close = (post: Post): Effect.Effect<void> =>
@@ -406,6 +291,8 @@ const close = (post: Post): Effect.Effect<void> =>
       clearTimeout(timer)
       resume(Effect.void)
     })
+    // One that somebody has stopped could not read its end.
+    child.kill("SIGCONT")
     child.stdin?.end()
   })
 

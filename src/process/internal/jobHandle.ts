@@ -1,46 +1,24 @@
 /**
- * Makes jobs: an engine for the verbs, and around it what a run is connected to: logs, input, messages, history.
+ * One job: an engine for the verbs, and around it what a run is connected to: logs, input, messages, history.
  */
 import type * as Cause from "effect/Cause"
-import * as Context from "effect/Context"
+import type { Context } from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import type * as FileSystem from "effect/FileSystem"
-import * as Path from "effect/Path"
 import * as Queue from "effect/Queue"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as validate from "../../internal/validate.ts"
 import * as Command from "../Command.ts"
-import type { Done, Info, Job, JobError, NoOp, Outcome, Settings, State, Ticket } from "../Job.ts"
-import * as LogStore from "../LogStore.ts"
+import type { Info, JobError, Settings, State } from "../Job.ts"
+import type * as LogStore from "../LogStore.ts"
 import * as Messages from "../Messages.ts"
-import { DuplicateJob, InputClosed, NotRunning, SpawnFailed, SupervisedJob, WorkspaceFailed } from "../ProcessError.ts"
-import type { Supervisor } from "../../Supervisor.ts"
+import { InputClosed, NotRunning, SpawnFailed } from "../ProcessError.ts"
 import type { Spawner } from "../Spawner.ts"
-import * as Verb from "../Verb.ts"
+import type * as Verb from "../Verb.ts"
 import { type Config, JobEngine } from "./jobEngine.ts"
 import * as record from "./jobRecord.ts"
-import * as Run from "./run.ts"
-
-/** What all jobs of a program share. */
-export interface Host {
-  readonly context: Context.Context<Spawner | FileSystem.FileSystem | Path.Path>
-  readonly root: record.Root
-  readonly jobs: Map<string, Entry>
-  /** The ids of those, and of the ones being made. */
-  readonly taken: Set<string>
-  sweepAt: number
-}
-
-export interface Entry {
-  readonly job: Job
-  readonly handle: Handle
-  /** Ends the job and removes its directory. */
-  readonly close: Effect.Effect<void>
-  /** Nobody's, if it was made by hand. */
-  owner: Owner | undefined
-}
+import type * as Run from "./run.ts"
 
 /** The descriptors that this package uses, and the variables that tell them to the process. */
 const descriptors = { messages: 3, notify: 4 } as const
@@ -68,6 +46,12 @@ const inputCapacity = 64
 
 const encoder = new TextEncoder()
 
+/** Where a job keeps what stays from run to run. */
+export interface Storage {
+  readonly workspace: record.Workspace
+  readonly logs: LogStore.LogStore | undefined
+}
+
 export class Handle implements Config {
   readonly name: string
   readonly id: string
@@ -82,7 +66,7 @@ export class Handle implements Config {
   private readonly listeners = new Set<(state: State) => void>()
 
   constructor(
-    host: Host,
+    context: Context<Spawner>,
     name: string,
     id: string,
     storage: Storage,
@@ -96,7 +80,7 @@ export class Handle implements Config {
     this.command = command
     this.settings = settings
     this.history = new record.History(settings.history)
-    this.engine = new JobEngine(this, host.context)
+    this.engine = new JobEngine(this, context)
   }
 
   /** From the next start on, the job is this. */
@@ -241,18 +225,18 @@ export class Handle implements Config {
     }
   })
 
-  readonly changes: Stream.Stream<State> = Stream.callback<State>((queue) =>
-    Effect.acquireRelease(
+  readonly changes: Stream.Stream<State> = Stream.callback<State>((queue) => {
+    const listener = (state: State): void => {
+      Queue.offerUnsafe(queue, state)
+    }
+    return Effect.acquireRelease(
       Effect.sync(() => {
-        const listener = (state: State) => {
-          Queue.offerUnsafe(queue, state)
-        }
         listener(this.engine.state)
         this.listeners.add(listener)
-        return listener
       }),
-      (listener) => Effect.sync(() => this.listeners.delete(listener))
-    ), { bufferSize: 64, strategy: "sliding" })
+      () => Effect.sync(() => this.listeners.delete(listener))
+    )
+  }, { bufferSize: 64, strategy: "sliding" })
 
   write(data: string | Uint8Array): Effect.Effect<void, InputClosed> {
     return Effect.suspend(() => {
@@ -306,183 +290,3 @@ const pour = (input: Input, { process }: Run.Run): Effect.Effect<void> =>
     Effect.andThen(Queue.shutdown(input)),
     Effect.asVoid
   )
-
-// --------------------------------------------------------------------------------------------------------- the job
-
-/** The Job that people hold. */
-const toJob = (handle: Handle): Job => {
-  const { engine } = handle
-  const send = (verb: Verb.Verb): Effect.Effect<Ticket> => Effect.sync(() => engine.send(verb))
-  const perform = (verb: Verb.Verb): Effect.Effect<Done | NoOp, JobError> =>
-    Effect.flatMap(Effect.flatMap(send(verb), (ticket) => ticket.outcome), orFail)
-  return {
-    name: handle.name,
-    id: handle.id,
-    send,
-    start: perform(Verb.start),
-    stop: (options) => perform(Verb.stop(options)),
-    restart: (options) => perform(Verb.restart(options)),
-    tryRestart: (options) => perform(Verb.tryRestart(options)),
-    signal: (signal) => perform(Verb.signal(signal)),
-    wait: perform(Verb.wait),
-    run: (hook) => perform(Verb.run(hook)),
-    delete: (options) => perform(Verb.deleteJob(options)),
-    deleteNow: perform(Verb.deleteNow),
-    state: Effect.sync(() => engine.state),
-    changes: handle.changes,
-    info: handle.info,
-    logs: handle.logs,
-    write: (data) => handle.write(data),
-    endInput: handle.endInput,
-    connect: (channel) => handle.connect(channel)
-  }
-}
-
-/** What is run by a supervisor is started and stopped by that alone: two masters would undo each other's work. */
-const toSupervisedJob = (handle: Handle): Job => {
-  const job = toJob(handle)
-  const refuse = (verb: Verb.Verb) => new SupervisedJob({ job: handle.id, verb: Verb.show(verb) })
-  const refused = (verb: Verb.Verb): Effect.Effect<never, SupervisedJob> =>
-    Effect.suspend(() => Effect.fail(refuse(verb)))
-  return {
-    ...job,
-    send: (verb) =>
-      isForSupervisor(verb)
-        ? Effect.sync(() => ({
-          verb,
-          outcome: Effect.sync(() => ({ _tag: "Failed", verb: Verb.show(verb), error: refuse(verb) }))
-        }))
-        : job.send(verb),
-    start: refused(Verb.start),
-    stop: (options) => refused(Verb.stop(options)),
-    restart: (options) => refused(Verb.restart(options)),
-    tryRestart: (options) => refused(Verb.tryRestart(options)),
-    delete: (options) => refused(Verb.deleteJob(options)),
-    deleteNow: refused(Verb.deleteNow)
-  }
-}
-
-const isForSupervisor = (verb: Verb.Verb): boolean =>
-  verb._tag !== "Signal" && verb._tag !== "Wait" && verb._tag !== "Run"
-
-const orFail = (outcome: Outcome): Effect.Effect<Done | NoOp, JobError> =>
-  outcome._tag === "Failed" ? Effect.fail(outcome.error) : Effect.succeed(outcome)
-
-// ------------------------------------------------------------------------------------------------- making and ending
-
-interface Storage {
-  readonly workspace: record.Workspace
-  readonly logs: LogStore.LogStore | undefined
-}
-
-const openStorage = Effect.fnUntraced(function*(host: Host, id: string, settings: Settings) {
-  const workspace = yield* record.openWorkspace(host.root, id)
-  const path = yield* Path.Path
-  const logs = settings.logs === false
-    ? undefined
-    : yield* LogStore.make({ ...settings.logs, directory: path.join(workspace.directory, "logs"), name: id })
-  const storage: Storage = { workspace, logs }
-  return storage
-})
-
-/** Makes a job under an id that is free, in a scope of its own. */
-const create = Effect.fnUntraced(function*(
-  host: Host,
-  name: string,
-  id: string,
-  command: Command.Command,
-  settings: Settings,
-  owner?: Owner
-) {
-  host.taken.add(id)
-  const scope = yield* Scope.make()
-  yield* Scope.addFinalizer(scope, Effect.sync(() => host.taken.delete(id)))
-  const storage = yield* openStorage(host, id, settings).pipe(
-    Effect.provideContext(Context.add(host.context, Scope.Scope, scope)),
-    Effect.mapError((error) => new WorkspaceFailed({ job: id, detail: error.message, cause: error })),
-    Effect.onError((cause) => Scope.close(scope, Exit.failCause(cause)))
-  )
-  const handle = new Handle(host, name, id, storage, command, settings)
-  yield* Scope.addFinalizer(scope, handle.engine.shutdown)
-  const entry: Entry = {
-    job: owner === undefined ? toJob(handle) : toSupervisedJob(handle),
-    handle,
-    close: Effect.suspend(() => {
-      host.jobs.delete(id)
-      return Scope.close(scope, Exit.void)
-    }),
-    owner
-  }
-  host.jobs.set(id, entry)
-  return entry
-})
-
-/** A job made by hand, until the scope closes. */
-export const open = (
-  host: Host,
-  name: string,
-  command: Command.Command,
-  settings: Settings
-): Effect.Effect<Job, WorkspaceFailed | DuplicateJob, Scope.Scope> =>
-  Effect.suspend((): Effect.Effect<Job, WorkspaceFailed | DuplicateJob, Scope.Scope> =>
-    host.taken.has(name)
-      ? Effect.fail(new DuplicateJob({ job: name }))
-      : Effect.map(
-        Effect.acquireRelease(create(host, name, name, command, settings), ({ close }) => close),
-        ({ handle }) => toJob(handle)
-      )
-  )
-
-/** Whose job it is: that of a child, by its name, under its supervisor. */
-export interface Owner {
-  readonly name: string
-  readonly path: string
-  readonly supervisor: Supervisor["Service"] | undefined
-}
-
-/**
- * The job of a child: the one that its last incarnation had, so that logs and history go on, or a new one. It lives as
- * long as the child does.
- */
-export const adopt: (
-  host: Host,
-  owner: Owner,
-  command: Command.Command,
-  settings: Settings
-) => Effect.Effect<Handle, WorkspaceFailed> = Effect.fnUntraced(function*(host, owner, command, settings) {
-  const existing = host.jobs.get(owner.path)
-  if (existing !== undefined && existing.owner?.name === owner.name && existing.handle.engine.run === undefined) {
-    existing.owner = owner
-    existing.handle.configure(command, settings)
-    return existing.handle
-  }
-  yield* sweep(host)
-  const entry = yield* create(host, owner.name, freeId(host, owner.path), command, settings, owner)
-  return entry.handle
-})
-
-/** Two supervisors in one program may have children of the same path. */
-const freeId = (host: Host, path: string): string => {
-  let id = path
-  for (let count = 2; host.taken.has(id); count++) id = `${path}#${count}`
-  return id
-}
-
-/**
- * Ends the jobs whose children are gone, once there are twice as many as were left the last time: so each costs a
- * look or two in its life, and what is kept is bounded by what lives.
- */
-const sweep = Effect.fnUntraced(function*(host: Host) {
-  if (host.jobs.size < host.sweepAt) return
-  for (const entry of host.jobs.values()) {
-    if (entry.owner === undefined || entry.handle.engine.run !== undefined) continue
-    const isThere = entry.owner.supervisor === undefined
-      ? Effect.succeed(false)
-      : Effect.isSuccess(entry.owner.supervisor.child(entry.owner.name))
-    if (!(yield* isThere)) yield* entry.close
-  }
-  host.sweepAt = Math.max(firstSweep, 2 * host.jobs.size)
-})
-
-/** So many jobs are kept before it is worth looking for those whose child is gone. */
-export const firstSweep = 64

@@ -17,12 +17,12 @@ import * as ExitStatus from "../ExitStatus.ts"
 import type { JobError, Outcome, RunnableError, RunnableOptions, Settings } from "../Job.ts"
 import { Jobs } from "../Jobs.ts"
 import * as LogStore from "../LogStore.ts"
-import type * as Messages from "../Messages.ts"
 import * as Probe from "../Probe.ts"
 import { ProcessFailed } from "../ProcessError.ts"
 import type { Signal } from "../Signal.ts"
 import * as Verb from "../Verb.ts"
-import { adopt, type Handle } from "./jobHandle.ts"
+import type { Handle } from "./jobHandle.ts"
+import { adopt } from "./jobHost.ts"
 import * as probing from "./probing.ts"
 
 /** So many of its last lines on stderr go with a failure, and so much of each. */
@@ -34,7 +34,7 @@ export const make = <R>(
   command: Command.Command,
   settings: Settings,
   options: RunnableOptions<R>
-): Runnable.Runnable<RunnableError, Jobs | R> => {
+): Runnable.Runnable<RunnableError, Jobs | Runnable.Given<R>> => {
   const subject = `Job "${name}"`
   const plan: Plan<R> = {
     name,
@@ -119,26 +119,41 @@ const end = (handle: Handle): Effect.Effect<void> =>
 const live = Effect.fnUntraced(function*<R>(plan: Plan<R>, handle: Handle) {
   const started = yield* handle.engine.send(Verb.start).outcome
   if (started._tag === "Failed") return yield* notStarted(plan, started.error)
-  const talking = plan.options.onConnect === undefined ? undefined : yield* converse(handle, plan.options.onConnect)
-  const over = handle.engine.send(Verb.wait).outcome.pipe(
+  const wait = handle.engine.send(Verb.wait).outcome
+  const listening = [...yield* converse(plan, handle), ...yield* forward(plan, handle, wait)]
+  const over = wait.pipe(
     // What the process said last is still to be heard.
-    Effect.tap(
-      talking === undefined ? Effect.void : Effect.timeoutOption(Fiber.await(talking), plan.settings.drainMillis)
-    ),
+    Effect.tap(Effect.timeoutOption(Fiber.awaitAll(listening), plan.settings.drainMillis)),
     Effect.flatMap((outcome) => judge(plan, handle, outcome))
   )
   return yield* Effect.raceFirst(over, serve(plan, handle))
 })
 
+type Listening = ReadonlyArray<Fiber.Fiber<unknown, unknown>>
+
+/** What goes wrong in a conversation is the end of it, and no reason to end a process that may do well without. */
+const converse = Effect.fnUntraced(function*<R>({ options }: Plan<R>, handle: Handle) {
+  if (options.onConnect === undefined) return []
+  const { channel, talk } = options.onConnect
+  const talking = handle.connect(channel).pipe(
+    Effect.flatMap(talk),
+    Effect.catchCause((cause) => Effect.logWarning(`The conversation with job "${handle.id}" ended`, cause))
+  )
+  const listening: Listening = [yield* Effect.forkScoped(talking)]
+  return listening
+})
+
+const forward = Effect.fnUntraced(function*<R>({ options }: Plan<R>, handle: Handle, until: Effect.Effect<unknown>) {
+  if (options.forward !== true || handle.logs === undefined) return []
+  const annotations = { child: handle.id }
+  const forwarding = LogStore.forward(handle.logs, { run: handle.runNumber, from: "start", until, annotations })
+  const listening: Listening = [yield* Effect.forkScoped(Effect.ignore(forwarding, { log: "Warn" }))]
+  return listening
+})
+
 /** What goes on beside its run. */
 const serve = Effect.fnUntraced(function*<R>({ options, ready }: Plan<R>, handle: Handle) {
-  const { forward, liveness, reloadSignal } = options
-  if (forward === true && handle.logs !== undefined) {
-    const annotations = { child: handle.id }
-    yield* Effect.forkScoped(
-      Effect.ignore(LogStore.forward(handle.logs, { run: handle.runNumber, from: "start", annotations }))
-    )
-  }
+  const { liveness, reloadSignal } = options
   if (reloadSignal !== undefined) yield* Control.onReload(reload(handle, reloadSignal))
   if (ready !== undefined) yield* Effect.flatMap(probe(handle, ready.probe), (probing) => probing.ready(ready))
   if (liveness !== undefined) {
@@ -183,16 +198,6 @@ const lastWords = ({ logs, runNumber }: Handle): Effect.Effect<ReadonlyArray<str
     Stream.runCollect,
     Effect.map((lines) => lines.map(({ text }) => text.slice(0, longestWord))),
     Effect.orElseSucceed(() => [])
-  )
-
-/** What goes wrong in a conversation is the end of it, and no reason to end a process that may do well without. */
-const converse = <R>(handle: Handle, { channel, talk }: Messages.Conversation<R>) =>
-  Effect.ignore(
-    handle.connect(channel).pipe(
-      Effect.flatMap(talk),
-      Effect.catchCause((cause) => Effect.logWarning(`The conversation with job "${handle.id}" ended`, cause)),
-      Effect.forkScoped
-    )
   )
 
 const reload = ({ engine }: Handle, signal: Signal): Effect.Effect<void, JobError> =>

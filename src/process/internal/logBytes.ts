@@ -4,26 +4,42 @@
  * Floor 3.
  */
 
+import * as Effect from "effect/Effect"
+
 const lineFeed = 10
 
-/** How many line ends there are. Four bytes at a time: a third of the time of a loop over bytes. */
-export const countLines = (bytes: Uint8Array): number => {
-  const head = Math.min((4 - (bytes.byteOffset & 3)) & 3, bytes.length)
-  const words = new Uint32Array(bytes.buffer, bytes.byteOffset + head, (bytes.length - head) >>> 2)
+/** Four at a time and one sum for up to 255 of these: a quarter of the time of a loop over bytes. */
+const countWords = (words: Int32Array): number => {
   let count = 0
-  for (let i = 0; i < head; i++) if (bytes[i] === lineFeed) count++
-  for (let i = 0; i < words.length; i++) {
-    // A byte of `x` is zero where there is a line feed; its top bit is then the only one of it left in `zeros`.
-    const x = words[i]! ^ 0x0a0a0a0a
-    const zeros = ~(((x & 0x7f7f7f7f) + 0x7f7f7f7f) | x) & 0x80808080
-    if (zeros !== 0) count += Math.imul(zeros >>> 7, 0x01010101) >>> 24
+  for (let i = 0; i < words.length;) {
+    const end = Math.min(words.length, i + 255)
+    let sums = 0
+    for (; i < end; i++) {
+      // Where there is a line feed, a byte of `x` is zero, and the top bit of that of `other` is too.
+      const x = words[i]! ^ 0x0a0a0a0a
+      const other = (((x & 0x7f7f7f7f) + 0x7f7f7f7f) | 0) | x
+      sums = (sums + ((~other >>> 7) & 0x01010101)) | 0
+    }
+    count += (sums & 255) + ((sums >>> 8) & 255) + ((sums >>> 16) & 255) + (sums >>> 24)
   }
-  for (let i = head + words.length * 4; i < bytes.length; i++) if (bytes[i] === lineFeed) count++
   return count
 }
 
-/** Puts the parts into `bytes`, one after the other. */
-export const concat = (parts: ReadonlyArray<Uint8Array>, bytes: Uint8Array): Uint8Array => {
+const countBytes = (bytes: Uint8Array): number => {
+  let count = 0
+  for (const byte of bytes) if (byte === lineFeed) count++
+  return count
+}
+
+/** How many line ends there are. */
+export const countLines = (bytes: Uint8Array): number => {
+  if (bytes.length < 64) return countBytes(bytes)
+  const head = (4 - (bytes.byteOffset & 3)) & 3
+  const words = new Int32Array(bytes.buffer, bytes.byteOffset + head, (bytes.length - head) >>> 2)
+  return countBytes(bytes.subarray(0, head)) + countWords(words) + countBytes(bytes.subarray(head + words.length * 4))
+}
+
+const fill = (parts: ReadonlyArray<Uint8Array>, bytes: Uint8Array): Uint8Array => {
   let at = 0
   for (const part of parts) {
     bytes.set(part, at)
@@ -34,7 +50,31 @@ export const concat = (parts: ReadonlyArray<Uint8Array>, bytes: Uint8Array): Uin
 
 /** The parts as one. */
 export const join = (parts: ReadonlyArray<Uint8Array>, length: number): Uint8Array =>
-  parts.length === 1 ? parts[0]! : concat(parts, new Uint8Array(length))
+  parts.length === 1 ? parts[0]! : fill(parts, new Uint8Array(length))
+
+/**
+ * One large buffer for all stores that write one after the other: a new one for each write costs more than the writing,
+ * in garbage collections that memory outside of the heap brings about.
+ */
+const spare: { buffer: Uint8Array | undefined } = { buffer: undefined }
+export const spareBytes = 1024 * 1024
+
+/** As `join`, for as long as `use` takes. */
+export const withJoined = <A, E, R>(
+  parts: ReadonlyArray<Uint8Array>,
+  length: number,
+  use: (bytes: Uint8Array) => Effect.Effect<A, E, R>
+): Effect.Effect<A, E, R> => {
+  if (parts.length === 1 || length > spareBytes || length < 16 * 1024) return use(join(parts, length))
+  const buffer = spare.buffer ?? new Uint8Array(spareBytes)
+  spare.buffer = undefined
+  return Effect.ensuring(
+    use(fill(parts, buffer.subarray(0, length))),
+    Effect.sync(() => {
+      spare.buffer = buffer
+    })
+  )
+}
 
 /** A copy that keeps no larger buffer alive. */
 export const copyOf = (bytes: Uint8Array): Uint8Array => new Uint8Array(bytes)

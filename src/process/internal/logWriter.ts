@@ -17,7 +17,7 @@ import * as Latch from "effect/Latch"
 import * as Option from "effect/Option"
 import { type PlatformError, systemError } from "effect/PlatformError"
 import * as Scope from "effect/Scope"
-import { concat } from "./logBytes.ts"
+import { spareBytes, withJoined } from "./logBytes.ts"
 import { LogWriteError } from "./logErrors.ts"
 import { emptyExtent, extend, type LogFiles, type Segment } from "./logFiles.ts"
 import { encodeAll, encodeHeader, Flag, isOutput, keyOf, Kind, type LogRecord, recordSize } from "./logRecord.ts"
@@ -81,9 +81,6 @@ const errorOf = (cause: Cause.Cause<PlatformError>): PlatformError =>
     () => systemError({ _tag: "Unknown", module: "LogStore", method: "write", cause: Cause.squash(cause) })
   )
 
-/** The most bytes that are written at once. */
-const batchBytes = 1024 * 1024
-const none = new Uint8Array(0)
 const firstDelay = 100
 const longestDelay = 5_000
 
@@ -116,7 +113,6 @@ export class LogWriter {
   private readonly liveRuns = new Map<number, LogRecord>()
   private readonly pins = new Map<number, number>()
   private waiters: Array<Waiter> = []
-  private staging: Uint8Array = none
 
   constructor(files: LogFiles, options: WriterOptions, context: Context.Context<never>, found: Found) {
     this.files = files
@@ -248,7 +244,6 @@ export class LogWriter {
       step: () => undefined
     })),
     Effect.andThen(Effect.sync(() => {
-      this.staging = none
       // Something may have been queued between the last look and this one.
       this.running = this.queue.length > 0
       if (this.running) this.run(this.drain)
@@ -322,7 +317,7 @@ export class LogWriter {
     let bytes = this.queue[0]!.length
     while (count < this.queue.length) {
       bytes += this.queue[count]!.length
-      if (bytes > batchBytes || !this.fits(segment, bytes, count + 1)) break
+      if (bytes > spareBytes || !this.fits(segment, bytes, count + 1)) break
       count++
     }
     return count
@@ -338,7 +333,7 @@ export class LogWriter {
     yield* active.index.writeAll(encodeAll(items))
     if (length > 0) {
       yield* active.log.seek(BigInt(active.segment.bytes), "start")
-      yield* active.log.writeAll(this.gather(parts, length))
+      yield* withJoined(parts, length, (bytes) => active.log.writeAll(bytes))
     }
     this.queue.splice(0, count)
     this.inFlight = 0
@@ -346,13 +341,6 @@ export class LogWriter {
     this.written += count
     this.commit(active.segment, items, length)
   })
-
-  /** One buffer is used again and again while there is much to write: new ones cost more than the writing. */
-  private gather(parts: ReadonlyArray<Uint8Array>, length: number): Uint8Array {
-    if (parts.length === 1) return parts[0]!
-    if (this.staging.length < length) this.staging = new Uint8Array(Math.max(length, this.staging.length * 2))
-    return concat(parts, this.staging.subarray(0, length))
-  }
 
   private commit(segment: Segment, items: ReadonlyArray<LogRecord>, length: number): void {
     let lines = 0

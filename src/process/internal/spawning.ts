@@ -194,25 +194,21 @@ export interface Group {
 const nobody: Usage = { cpuMillis: 0, memoryBytes: 0, processes: 0 }
 
 /** The group that a process leads. */
-export const groupOf = (pid: number): Group => {
-  const members = Effect.suspend((): Effect.Effect<ReadonlyArray<ProcessTable.ProcessEntry>> =>
-    ProcessTable.isGone(pid) ? Effect.succeed([]) : Effect.orDie(ProcessTable.members(pid))
-  )
-  return {
-    members,
-    empty: Effect.orDie(ProcessTable.awaitEmpty(pid)),
-    usage: Effect.map(members, (entries) => ({
-      cpuMillis: entries.reduce((total, entry) => total + entry.cpuMillis, 0),
-      memoryBytes: entries.reduce((total, entry) => total + entry.rssBytes, 0),
-      processes: entries.length
-    })),
-    signal: (signal) =>
-      Effect.mapBoth(ProcessTable.signalGroup(pid, signal), {
-        onSuccess: (result) => result === "sent",
-        onFailure: (error) => error.message
-      })
-  }
-}
+export const groupOf = (pid: number): Group => ({
+  // Without a process table there is nothing to stand on: a machine without /proc and ps is not supported.
+  members: Effect.orDie(ProcessTable.members(pid)),
+  empty: Effect.orDie(ProcessTable.awaitEmpty(pid)),
+  usage: Effect.map(Effect.orDie(ProcessTable.usage(pid)), ({ cpuMillis, processes, rssBytes }) => ({
+    cpuMillis,
+    memoryBytes: rssBytes,
+    processes
+  })),
+  signal: (signal) =>
+    Effect.mapBoth(ProcessTable.signalGroup(pid, signal), {
+      onSuccess: (result) => result === "sent",
+      onFailure: (error) => error.message
+    })
+})
 
 /** A process without a group of its own: all that can be reached is itself, until it has ended. */
 export const processAlone = (
