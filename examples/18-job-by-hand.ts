@@ -9,15 +9,15 @@ import { Command, ExitStatus, Job, NodeJobs, Verb } from "effect-supervisor/proc
 
 const stubborn = Command.shell("trap '' TERM; sleep 60 & sleep 60; sleep 60")
 
+const say = (verb: string, outcome: Job.Done | Job.NoOp) =>
+  Console.log(
+    outcome._tag === "NoOp"
+      ? `${verb}: nothing (${outcome.reason})`
+      : `${verb}: done${outcome.status === undefined ? "" : `, it ${ExitStatus.show(outcome.status)}`}`
+  )
+
 const main = Effect.gen(function*() {
   const job = yield* Job.make("stubborn", stubborn, { grace: "200 millis" })
-  const say = (verb: string, outcome: Job.Done | Job.NoOp) =>
-    Console.log(
-      outcome._tag === "NoOp"
-        ? `${verb}: nothing (${outcome.reason})`
-        : `${verb}: done${outcome.status === undefined ? "" : `, it ${ExitStatus.show(outcome.status)}`}`
-    )
-
   yield* say("wait", yield* job.wait)
   yield* say("start", yield* job.start)
   yield* say("start", yield* job.start)

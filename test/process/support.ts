@@ -42,6 +42,8 @@ export interface WorldOptions {
   /** What the processes do; the first run is 1. Default: `idle`. */
   readonly script?: ((run: number, command: Command.Command) => Script) | undefined
   readonly refuse?: ScriptedSpawner.Options["refuse"]
+  /** How many turns it takes to hear from a process or to reach it; default: 0. */
+  readonly slow?: number | undefined
   /** Whether the log says when. */
   readonly timed?: true | undefined
 }
@@ -73,10 +75,13 @@ export const makeWorld = (options: WorldOptions = {}) => {
     }
   })
 
+  const hop = Effect.forEach(Array.from({ length: options.slow ?? 0 }), () => Effect.yieldNow, { discard: true })
+
   const spawner = Layer.effect(
     Spawner,
     Effect.map(Spawner, (inner) => ({
       spawn: Effect.fnUntraced(function*(command: Command.Command) {
+        yield* hop
         const process = yield* inner.spawn(command)
         const run = commands.length
         living++
@@ -94,10 +99,14 @@ export const makeWorld = (options: WorldOptions = {}) => {
         )
         return {
           ...process,
+          status: Effect.tap(process.status, () => hop),
+          members: Effect.andThen(hop, process.members),
+          empty: Effect.tap(process.empty, () => hop),
           signal: (signal) =>
-            signal === "SIGCONT"
-              ? process.signal(signal)
-              : Effect.andThen(note(`${signal.slice(3)} ${run}`), process.signal(signal))
+            hop.pipe(
+              Effect.andThen(signal === "SIGCONT" ? Effect.void : note(`${signal.slice(3)} ${run}`)),
+              Effect.andThen(process.signal(signal))
+            )
         }
       })
     }))
@@ -188,8 +197,7 @@ export interface Sent {
 }
 
 /** Sends a verb and lets everything go on that can without time passing. */
-export const send = (job: Job.Job, verb: Verb.Verb): Effect.Effect<Sent> =>
-  Effect.tap(post(job, verb), () => settle)
+export const send = (job: Job.Job, verb: Verb.Verb): Effect.Effect<Sent> => Effect.tap(post(job, verb), () => settle)
 
 /** Sends a verb, and nothing more. */
 export const post = Effect.fnUntraced(function*(job: Job.Job, verb: Verb.Verb) {

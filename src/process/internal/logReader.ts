@@ -190,12 +190,12 @@ export class Scan {
         this.isBroken = true
         break
       }
-      wanted += this.take(record, bound, picks)
+      wanted += this.take(record, bound, picks, wanted === 0)
     }
     return this.record > first ? picks : this.rest(bound)
   }
 
-  private take(record: LogRecord, bound: Bound, picks: Array<Pick>): number {
+  private take(record: LogRecord, bound: Bound, picks: Array<Pick>, isFirst: boolean): number {
     // A process that was killed while it wrote may have left less than the index says.
     const length = Math.max(0, Math.min(record.length, bound.bytes - this.offset))
     const offset = this.offset
@@ -203,7 +203,7 @@ export class Scan {
     this.record++
     this.offset += length
     const decision = verdict(this.selection, record)
-    if (decision === "skip" || (picks.length === 0 && this.passes(record))) return 0
+    if (decision === "skip" || (isFirst && this.passes(record))) return 0
     const isDropped = decision === "drop"
     picks.push({ record, offset, length: isDropped ? 0 : length, isDropped })
     return isDropped ? 0 : length

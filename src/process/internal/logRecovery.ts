@@ -16,7 +16,8 @@ export interface Recovered extends Found {
   readonly unended: ReadonlyArray<{ readonly run: number; readonly time: number }>
 }
 
-const nothing: Recovered = { segments: [], intact: false, lastRun: 0, bytes: 0, lines: 0, unended: [] }
+/** A new one each time: the writer goes on with these very segments. */
+const nothing = (): Recovered => ({ segments: [], intact: false, lastRun: 0, bytes: 0, lines: 0, unended: [] })
 
 const sizeOf = (files: LogFiles, path: string): Effect.Effect<number, PlatformError> =>
   Effect.catchIf(
@@ -76,7 +77,7 @@ export const recover: (files: LogFiles) => Effect.Effect<Recovered, PlatformErro
     yield* files.fs.makeDirectory(files.directory, { recursive: true, mode: 0o700 })
     yield* files.fs.access(files.directory, { writable: true })
     const numbers = yield* files.list
-    if (numbers.length === 0) return nothing
+    if (numbers.length === 0) return nothing()
     const segments = yield* Effect.forEach(numbers, (number) => measure(files, number), { concurrency: 8 })
     const last = segments.at(-1)!
     const index = yield* Effect.catchIf(

@@ -126,7 +126,8 @@ export class ReverseScan {
         const { record } = pick
         if (record.kind === Kind.runStart && (record.flags & Flag.repeated) === 0) forget(wanted, record.run)
         if (!isOutput(record) || !wanted.has(keyOf(record))) continue
-        if (record.kind === Kind.piece) found.push({ open: index.open, pick })
+        // A record of which the end was never written is the beginning of a line as well.
+        if (record.kind === Kind.piece || pick.length < record.length) found.push({ open: index.open, pick })
         if (record.kind === Kind.lines || (record.flags & Flag.continues) === 0) wanted.delete(keyOf(record))
       }
       if (wanted.size === 0) break

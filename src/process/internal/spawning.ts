@@ -53,6 +53,9 @@ type Words = readonly [program: string, ...args: ReadonlyArray<Command.Word>]
 
 const words = (command: Command.Command): Effect.Effect<Words, SpawnFailed> => {
   const { settings } = command
+  if (process.platform === "win32") {
+    return Effect.fail(failed(command, "Unsupported", "Windows has neither process groups nor signals"))
+  }
   const plain = plainWords(command)
   if (plain === undefined) {
     return Effect.fail(failed(command, "InvalidArgument", "a script is written to a file by a Job: use one"))
@@ -195,20 +198,29 @@ const nobody: Usage = { cpuMillis: 0, memoryBytes: 0, processes: 0 }
 
 /** The group that a process leads. */
 export const groupOf = (pid: number): Group => ({
-  // Without a process table there is nothing to stand on: a machine without /proc and ps is not supported.
-  members: Effect.orDie(ProcessTable.members(pid)),
-  empty: Effect.orDie(ProcessTable.awaitEmpty(pid)),
-  usage: Effect.map(Effect.orDie(ProcessTable.usage(pid)), ({ cpuMillis, processes, rssBytes }) => ({
-    cpuMillis,
-    memoryBytes: rssBytes,
-    processes
-  })),
+  members: Effect.catch(ProcessTable.members(pid), () => blindMembers(pid)),
+  empty: Effect.catch(ProcessTable.awaitEmpty(pid), () => blindEmpty(pid)),
+  usage: ProcessTable.usage(pid).pipe(
+    Effect.map(({ cpuMillis, processes, rssBytes }) => ({ cpuMillis, memoryBytes: rssBytes, processes })),
+    Effect.orElseSucceed(() => nobody)
+  ),
   signal: (signal) =>
     Effect.mapBoth(ProcessTable.signalGroup(pid, signal), {
       onSuccess: (result) => result === "sent",
       onFailure: (error) => error.message
     })
 })
+
+/** Where the process table cannot be read, all that is known of a group is whether it answers: zombies do. */
+const blindMembers = (pid: number): Effect.Effect<ReadonlyArray<Member>> =>
+  Effect.sync(() => ProcessTable.isGone(pid) ? [] : [{ pid, command: "(unknown)", state: "?" }])
+
+const blindEmpty = (pid: number): Effect.Effect<void> =>
+  Effect.suspend(() =>
+    ProcessTable.isGone(pid)
+      ? Effect.void
+      : Effect.andThen(Effect.sleep(ProcessTable.pollMillis.longest), blindEmpty(pid))
+  )
 
 /** A process without a group of its own: all that can be reached is itself, until it has ended. */
 export const processAlone = (
