@@ -14,7 +14,7 @@ import type * as PlatformError from "effect/PlatformError"
 import * as CommandLine from "effect/process/CommandLine"
 import * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
-import type * as Stream from "effect/Stream"
+import * as Stream from "effect/Stream"
 import * as validate from "../internal/validate.ts"
 import { InvalidOption } from "../SupervisorError.ts"
 import { InvalidCommandLine } from "./ProcessError.ts"
@@ -222,14 +222,18 @@ const settle = (subject: string, base: Settings, options: Options): Settings => 
   group: validate.oneOf(subject, "group", options.group ?? base.group, ["own", "session", "inherit"]),
   uid: options.uid ?? base.uid,
   gid: options.gid ?? base.gid,
-  stdin: options.stdin ?? base.stdin,
+  stdin: input(subject, options.stdin ?? base.stdin),
   stdout: validate.oneOf(subject, "stdout", options.stdout ?? base.stdout, ["capture", "inherit", "ignore"]),
   stderr: validate.oneOf(subject, "stderr", options.stderr ?? base.stderr, ["capture", "inherit", "ignore"]),
   descriptors: descriptors(subject, options.descriptors ?? base.descriptors)
 })
 
+const input = (subject: string, value: Input): Input =>
+  Stream.isStream(value) ? value : validate.oneOf(subject, "stdin", value, ["ignore", "pipe", "inherit"])
+
 const environment = (subject: string, env: Settings["env"]): Settings["env"] => {
-  for (const name of Object.keys(env)) {
+  for (const [name, value] of Object.entries(env)) {
+    word(subject, `env.${name}`, value)
     if (name !== "" && !name.includes("=") && !name.includes("\0")) continue
     throw new InvalidOption({
       subject,
@@ -242,7 +246,8 @@ const environment = (subject: string, env: Settings["env"]): Settings["env"] => 
 }
 
 const descriptors = (subject: string, given: Settings["descriptors"]): Settings["descriptors"] => {
-  for (const key of Object.keys(given)) {
+  for (const [key, kind] of Object.entries(given)) {
+    validate.oneOf(subject, `descriptors[${key}]`, kind, ["input", "output", "duplex"])
     if (/^\d+$/.test(key) && Number(key) >= 3 && Number(key) < 256) continue
     throw new InvalidOption({ subject, option: "descriptors", value: key, expected: "numbers from 3 to 255" })
   }
@@ -264,6 +269,11 @@ const makeProto = (program: Program, base: Settings, options: Options | undefine
  * @since 0.1.0
  */
 export const isCommand = (u: unknown): u is Command => Predicate.hasProperty(u, TypeId)
+
+const text = (option: string, value: string, expected: string): void => {
+  if (typeof value === "string" && value.trim() !== "") return
+  throw new InvalidOption({ subject: "Command", option, value: JSON.stringify(value), expected })
+}
 
 const word = (subject: string, option: string, value: Word): Word => {
   if (typeof value === "string" || Redacted.isRedacted(value)) return value
@@ -293,14 +303,7 @@ const word = (subject: string, option: string, value: Word): Word => {
  * @since 0.1.0
  */
 export const make = (program: string, args: ReadonlyArray<Word> = [], options?: Options): Command => {
-  if (typeof program !== "string" || program.trim() === "") {
-    throw new InvalidOption({
-      subject: "Command",
-      option: "program",
-      value: JSON.stringify(program),
-      expected: "the name or path of a program"
-    })
-  }
+  text("program", program, "the name or path of a program")
   const subject = `Command "${program}"`
   return makeProto(
     { _tag: "Exec", program, args: args.map((value, index) => word(subject, `args[${index}]`, value)) },
@@ -333,15 +336,10 @@ export const shell = (
   script: string,
   options?: Options & { readonly shell?: string | undefined }
 ): Command => {
-  if (typeof script !== "string" || script.trim() === "") {
-    throw new InvalidOption({
-      subject: "Command",
-      option: "script",
-      value: JSON.stringify(script),
-      expected: "the text of a script"
-    })
-  }
-  return makeProto({ _tag: "Shell", script, shell: options?.shell ?? "/bin/sh" }, defaults, options)
+  const name = options?.shell ?? "/bin/sh"
+  text("script", script, "the text of a script")
+  text("shell", name, "the name or path of a shell")
+  return makeProto({ _tag: "Shell", script, shell: name }, defaults, options)
 }
 
 /**
@@ -418,7 +416,7 @@ export const parse = (line: string, options?: Options): Result.Result<Command, I
     return Result.fail(new InvalidCommandLine({ command: line, detail: words.failure.message }))
   }
   const [program, ...args] = words.success
-  return typeof program === "string" && program !== ""
+  return typeof program === "string" && program.trim() !== ""
     ? Result.succeed(make(program, args, options))
     : Result.fail(new InvalidCommandLine({ command: line, detail: "it names no program" }))
 }

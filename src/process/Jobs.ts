@@ -85,14 +85,10 @@ const make = (options?: JobsOptions): Layer.Layer<Jobs, never, Spawner | FileSys
     Effect.gen(function*() {
       const fs = yield* FileSystem.FileSystem
       const directory = options?.directory
-      const scope = yield* Effect.scope
+      const places = yield* Scope.make()
       // Made when the first job is: a program that runs none leaves nothing.
       const temporary = Effect.cached(
-        Scope.provide(fs.makeTempDirectoryScoped({ prefix: "effect-supervisor-" }), scope)
-      )
-      // Those made by hand end with their own scopes.
-      yield* Effect.addFinalizer(() =>
-        Effect.forEach(host.jobs.values(), ({ close }) => close, { concurrency: "unbounded", discard: true })
+        Scope.provide(fs.makeTempDirectoryScoped({ prefix: "effect-supervisor-" }), places)
       )
       const host: Host = {
         context: yield* Effect.context<Spawner | FileSystem.FileSystem | Path.Path>(),
@@ -104,6 +100,13 @@ const make = (options?: JobsOptions): Layer.Layer<Jobs, never, Spawner | FileSys
         taken: new Set(),
         sweepAt: firstSweep
       }
+      // First the jobs, of which those made by hand may have ended with their own scopes; then their places.
+      yield* Effect.addFinalizer((exit) =>
+        Effect.andThen(
+          Effect.forEach([...host.jobs.values()], ({ close }) => close, { concurrency: "unbounded", discard: true }),
+          Scope.close(places, exit)
+        )
+      )
       return {
         get: (id) => {
           const entry = host.jobs.get(id)

@@ -26,24 +26,23 @@
 import * as Clock from "effect/Clock"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import * as Fiber from "effect/Fiber"
 import * as FileSystem from "effect/FileSystem"
-import * as Latch from "effect/Latch"
 import type { Severity } from "effect/LogLevel"
 import * as Path from "effect/Path"
 import type { PlatformError } from "effect/PlatformError"
 import type { Scope } from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as validate from "../internal/validate.ts"
-import { LineSplitter } from "./internal/logCapture.ts"
-import { type LogReadError, LogWriteError } from "./internal/logErrors.ts"
+import { makeCapture } from "./internal/logCapture.ts"
+import type { LogReadError, LogWriteError } from "./internal/logErrors.ts"
 import * as logFiles from "./internal/logFiles.ts"
+import { follow } from "./internal/logFollow.ts"
 import type { AssemblerOptions } from "./internal/logLines.ts"
 import type { Selection } from "./internal/logReader.ts"
 import { Flag, Kind, streamNumber } from "./internal/logRecord.ts"
 import { recover } from "./internal/logRecovery.ts"
 import { listRuns } from "./internal/logRuns.ts"
-import { backwards, follow, forwards } from "./internal/logStreams.ts"
+import { backwards, forwards } from "./internal/logStreams.ts"
 import { LogWriter } from "./internal/logWriter.ts"
 
 /**
@@ -321,11 +320,6 @@ export interface LogStore {
   readonly problem: Effect.Effect<LogWriteError | undefined>
 }
 
-/** The most bytes of one record, so of what is read at once to find one line. */
-const largestRecord = 256 * 1024
-/** The most bytes of an unfinished line that wait for its end. */
-const mostHeld = 64 * 1024
-
 const selectionOf = (options: QueryOptions): Selection => ({
   run: options.run,
   stream: options.stream === undefined ? undefined : streamNumber(options.stream),
@@ -420,7 +414,7 @@ export const make: (
           const signal = how?.signal?.replace(/^SIG/, "") ?? ""
           mark(Kind.runEnd, how?.code === undefined ? 0 : Flag.hasValue, run, time, how?.code ?? 0, signal)
         }),
-      capture: makeCapture(writer, { name, directory, maxRecord: Math.min(maxFileSize, largestRecord), partialAfter }),
+      capture: makeCapture(writer, { name, directory, maxFileSize, partialAfter }),
       query,
       tail: (count, filter = {}) =>
         Stream.unwrap(Effect.map(
@@ -442,71 +436,6 @@ export const make: (
     }
   }
 )
-
-interface CaptureOptions {
-  readonly name: string
-  readonly directory: string
-  readonly maxRecord: number
-  readonly partialAfter: number
-}
-
-const makeCapture = (writer: LogWriter, options: CaptureOptions): LogStore["capture"] =>
-  Effect.fnUntraced(function*(run, stream, bytes) {
-    const { directory, maxRecord, name, partialAfter } = options
-    const clock = yield* Clock.Clock
-    const now = () => clock.currentTimeMillisUnsafe()
-    const before = writer.failures
-    const splitter = new LineSplitter(writer, {
-      run,
-      stream: streamNumber(stream),
-      maxRecord,
-      maxHeld: Math.min(mostHeld, maxRecord)
-    })
-    const closed = new LogWriteError({ name, path: directory, reason: "closed", unwritten: 0, cause: undefined })
-    const check = Effect.suspend(() =>
-      writer.failures !== before ? Effect.fail(writer.lastFailure!) : writer.closed ? Effect.fail(closed) : Effect.void
-    )
-
-    const store = (chunks: ReadonlyArray<Uint8Array>) => {
-      const time = now()
-      let isTaken = true
-      for (const chunk of chunks) isTaken = splitter.push(chunk, time) && isTaken
-      if (!isTaken) return Effect.fail(closed)
-      return writer.isFull ? Effect.andThen(writer.room(before), check) : check
-    }
-
-    const partial = yield* Effect.forkChild(showPartialLines(splitter, now, partialAfter))
-    const exit = yield* Stream.runForEachArray(bytes, store).pipe(
-      // Also when interrupted: what was read is stored.
-      Effect.ensuring(Effect.suspend(() => {
-        splitter.finish(now())
-        return Fiber.interrupt(partial)
-      })),
-      Effect.exit
-    )
-    yield* writer.flushed
-    yield* exit
-    yield* check
-  })
-
-/** Stores what there is of a line that has been waiting for its end for so long. */
-const showPartialLines = (splitter: LineSplitter, now: () => number, after: number): Effect.Effect<never> => {
-  const held = Latch.makeUnsafe(false)
-  splitter.onHeld = () => {
-    held.openUnsafe()
-  }
-  return Effect.gen(function*() {
-    while (true) {
-      if (splitter.heldSince === undefined) {
-        held.closeUnsafe()
-        yield* held.await
-      }
-      const left = (splitter.heldSince ?? now()) + after - now()
-      if (left > 0) yield* Effect.sleep(left)
-      else splitter.release(now())
-    }
-  })
-}
 
 /**
  * Logs every line through Effect's Logger, with the annotations `run` and `stream`, until the store closes or `until`

@@ -121,7 +121,16 @@ export const layer = (options: Options): Layer.Layer<Spawner> =>
 /** Above what any system gives to a process: should such a number ever reach one, it means nobody. */
 let lastPid = 2 ** 30
 
-const ignoredByDefault: ReadonlySet<Signal> = new Set(["SIGCONT", "SIGCHLD", "SIGWINCH", "SIGURG", "SIGSTOP"])
+const ignoredByDefault: ReadonlySet<Signal> = new Set([
+  "SIGCONT",
+  "SIGCHLD",
+  "SIGWINCH",
+  "SIGURG",
+  "SIGSTOP",
+  "SIGTSTP",
+  "SIGTTIN",
+  "SIGTTOU"
+])
 
 interface Live extends Member {
   readonly handlers: Map<Signal, Effect.Effect<unknown>>
@@ -210,7 +219,10 @@ class Group {
     return Effect.tap(Queue.unbounded<Uint8Array, Cause.Done>(), (pipe) =>
       Effect.sync(() => {
         pipes.set(descriptor, pipe)
-        if (pipes === this.outputs && this.live.size === 0) Queue.endUnsafe(pipe)
+        const isEnded = pipes === this.outputs
+          ? this.live.size === 0
+          : descriptor === 0 && this.command.settings.stdin === "ignore"
+        if (isEnded) Queue.endUnsafe(pipe)
       }))
   }
 

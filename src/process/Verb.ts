@@ -5,6 +5,7 @@
  */
 import type * as Duration from "effect/Duration"
 import type * as Effect from "effect/Effect"
+import * as validate from "../internal/validate.ts"
 import type { State } from "./Job.ts"
 import type { Command } from "./Command.ts"
 import type { Signal } from "./Signal.ts"
@@ -62,13 +63,27 @@ export type Verb =
 export const start: Verb = { _tag: "Start" }
 
 /**
+ * The grace in milliseconds. Throws `InvalidOption` if it makes no sense.
+ *
+ * @internal
+ */
+export const graceMillis = (options: StopOptions): number | undefined =>
+  options.grace === undefined ? undefined : validate.millis("Verb", "grace", options.grace)
+
+const checked = (options: StopOptions): StopOptions => {
+  graceMillis(options)
+  return options
+}
+
+/**
  * Ends the run: signal, grace, SIGKILL, until the group is empty; nothing if none runs. A second stop during the grace
- * of the first ends the grace.
+ * of the first ends the grace, and takes back a start that was to follow. Throws `InvalidOption` for a grace that makes
+ * no sense.
  *
  * @category constructors
  * @since 0.1.0
  */
-export const stop = (options: StopOptions = {}): Verb => ({ _tag: "Stop", options })
+export const stop = (options: StopOptions = {}): Verb => ({ _tag: "Stop", options: checked(options) })
 
 /**
  * Stops, if it runs, and starts.
@@ -76,7 +91,7 @@ export const stop = (options: StopOptions = {}): Verb => ({ _tag: "Stop", option
  * @category constructors
  * @since 0.1.0
  */
-export const restart = (options: StopOptions = {}): Verb => ({ _tag: "Restart", options })
+export const restart = (options: StopOptions = {}): Verb => ({ _tag: "Restart", options: checked(options) })
 
 /**
  * Stops and starts, if it runs; nothing otherwise.
@@ -84,7 +99,7 @@ export const restart = (options: StopOptions = {}): Verb => ({ _tag: "Restart", 
  * @category constructors
  * @since 0.1.0
  */
-export const tryRestart = (options: StopOptions = {}): Verb => ({ _tag: "TryRestart", options })
+export const tryRestart = (options: StopOptions = {}): Verb => ({ _tag: "TryRestart", options: checked(options) })
 
 /**
  * Sends a signal to the process group; nothing if none runs.
@@ -117,7 +132,7 @@ export const run = (hook: (view: View) => Effect.Effect<unknown, unknown>): Verb
  * @category constructors
  * @since 0.1.0
  */
-export const deleteJob = (options: StopOptions = {}): Verb => ({ _tag: "Delete", options })
+export const deleteJob = (options: StopOptions = {}): Verb => ({ _tag: "Delete", options: checked(options) })
 
 /**
  * Ends the job at once: no grace, and before everything that waits its turn.

@@ -44,6 +44,8 @@ export interface WorldOptions {
   readonly refuse?: ScriptedSpawner.Options["refuse"]
   /** How many turns it takes to hear from a process or to reach it; default: 0. */
   readonly slow?: number | undefined
+  /** Whether a process has come to handle its signals when its spawner answers, which no real one has. */
+  readonly eager?: true | undefined
   /** Whether the log says when. */
   readonly timed?: true | undefined
 }
@@ -84,6 +86,7 @@ export const makeWorld = (options: WorldOptions = {}) => {
         yield* hop
         const process = yield* inner.spawn(command)
         const run = commands.length
+        if (options.eager === true) yield* Effect.repeat(Effect.yieldNow, { times: 4 })
         living++
         assert.strictEqual(living, 1, "two runs of one job live at once")
         yield* note(`+${run}`)

@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Deferred, Effect, Exit, Fiber, Schedule } from "effect"
+import { Effect, Exit, Fiber, Layer, Schedule, Scope } from "effect"
 import { ProcessManager, RestartPolicy } from "effect-supervisor"
-import { Command, ExitStatus, Job, Jobs } from "effect-supervisor/process"
+import { Command, ExitStatus, Job, Jobs, NodeJobs } from "effect-supervisor/process"
 import { spawn } from "node:child_process"
 import { createInterface } from "node:readline"
 import {
@@ -27,32 +27,41 @@ import {
 } from "../fixtures/process/job-support.ts"
 
 const grace = "200 millis"
-const killed = { _tag: "Done", forced: true, survivors: [] }
+const killed = { _tag: "Done", forced: true, survivors: [] } as const
 
 /** Nobody is alive, now. */
 const nobody = (directory: string) => assert.deepStrictEqual(show(marked(directory)), [])
 
 describe("After a stop nobody of the group is alive", () => {
-  real("a leader that obeys while its child does not: the child is killed after the grace", ({ directory }) =>
-    Effect.gen(function*() {
-      const job = yield* started(sh("(trap '' TERM; echo up; while :; do sleep 600; done) & wait"), { grace })
-      yield* said(job, "up")
-      const [outcome, millis] = yield* timed(job.stop())
-      nobody(directory)
-      // The leader itself had gone by then, and says so.
-      assert.deepInclude(outcome, { ...killed, status: ExitStatus.Signaled({ signal: "SIGTERM", coreDumped: false }) })
-      assert.isAtLeast(millis, 190)
-      assert.isBelow(millis, 400)
-    }))
+  real(
+    "a leader that obeys while its child does not: the child is killed after the grace",
+    ({ directory }) =>
+      Effect.gen(function*() {
+        const job = yield* started(sh("(trap '' TERM; echo up; while :; do sleep 600; done) & wait"), { grace })
+        yield* said(job, "up")
+        const [outcome, millis] = yield* timed(job.stop())
+        nobody(directory)
+        // The leader itself had gone by then, and says so.
+        assert.deepInclude(outcome, {
+          ...killed,
+          status: ExitStatus.Signaled({ signal: "SIGTERM", coreDumped: false })
+        })
+        assert.isAtLeast(millis, 190)
+        assert.isBelow(millis, 400)
+      })
+  )
 
-  real("a leader that exits well when it is asked to, while its child does not", ({ directory }) =>
-    Effect.gen(function*() {
-      const script = "trap 'exit 0' TERM; (trap '' TERM; echo up; while :; do sleep 600; done) & wait"
-      const job = yield* started(sh(script), { grace })
-      yield* said(job, "up")
-      assert.deepInclude(yield* job.stop(), { ...killed, status: ExitStatus.Exited({ code: 0 }) })
-      nobody(directory)
-    }))
+  real(
+    "a leader that exits well when it is asked to, while its child does not",
+    ({ directory }) =>
+      Effect.gen(function*() {
+        const script = "trap 'exit 0' TERM; (trap '' TERM; echo up; while :; do sleep 600; done) & wait"
+        const job = yield* started(sh(script), { grace })
+        yield* said(job, "up")
+        assert.deepInclude(yield* job.stop(), { ...killed, status: ExitStatus.Exited({ code: 0 }) })
+        nobody(directory)
+      })
+  )
 
   real("shells in shells: all of them end at once", ({ directory }) =>
     Effect.gen(function*() {
@@ -147,14 +156,17 @@ describe("After a program has ended by itself nobody of its group is alive", () 
       assert.deepStrictEqual([status, forced], [ExitStatus.Exited({ code: 7 }), true])
     }))
 
-  real("a leader that ends well, or by a signal, and leaves a child that obeys", ({ directory }) =>
-    Effect.gen(function*() {
-      for (const end of ["exit 0", "kill -KILL $$"]) {
-        const { forced } = yield* ran(sh(`sleep 600 & ${end}`), { grace: "5 seconds" })
-        nobody(directory)
-        assert.isFalse(forced)
-      }
-    }))
+  real(
+    "a leader that ends well, or by a signal, and leaves a child that obeys",
+    ({ directory }) =>
+      Effect.gen(function*() {
+        for (const end of ["exit 0", "kill -KILL $$"]) {
+          const { forced } = yield* ran(sh(`sleep 600 & ${end}`), { grace: "5 seconds" })
+          nobody(directory)
+          assert.isFalse(forced)
+        }
+      })
+  )
 
   real("before any restart by hand", ({ file }) =>
     Effect.gen(function*() {
@@ -186,20 +198,25 @@ describe("After a program has ended by itself nobody of its group is alive", () 
       assert.deepStrictEqual(lines.filter((line) => line.startsWith("overlap")), [])
     }))
 
-  real("who has left the group and holds its output holds up nothing for long", ({ directory }) =>
-    Effect.gen(function*() {
-      const job = yield* started(sh("setsid sleep 600 & echo out; sleep 0.05; exit 3"), { drainTimeout: "300 millis" })
-      const [outcome, millis] = yield* timed(job.wait)
-      assert.deepInclude(outcome, { _tag: "Done", status: ExitStatus.Exited({ code: 3 }) })
-      assert.isAtLeast(millis, 300)
-      assert.isBelow(millis, 800)
-      assert.deepStrictEqual(yield* stdoutOf(job), ["out"])
-      // It belongs to nobody: the test ends it.
-      const others = marked(directory)
-      assert.strictEqual(others.length, 1)
-      for (const { pid } of others) process.kill(pid, "SIGKILL")
-      yield* until("it is gone", () => marked(directory).length === 0)
-    }))
+  real(
+    "who has left the group and holds its output holds up nothing for long",
+    ({ directory }) =>
+      Effect.gen(function*() {
+        const job = yield* started(sh("setsid sleep 600 & echo out; sleep 0.05; exit 3"), {
+          drainTimeout: "300 millis"
+        })
+        const [outcome, millis] = yield* timed(job.wait)
+        assert.deepInclude(outcome, { _tag: "Done", status: ExitStatus.Exited({ code: 3 }) })
+        assert.isAtLeast(millis, 300)
+        assert.isBelow(millis, 800)
+        assert.deepStrictEqual(yield* stdoutOf(job), ["out"])
+        // It belongs to nobody: the test ends it.
+        const others = marked(directory)
+        assert.strictEqual(others.length, 1)
+        for (const { pid } of others) process.kill(pid, "SIGKILL")
+        yield* until("it is gone", () => marked(directory).length === 0)
+      })
+  )
 })
 
 describe("Whatever becomes of who has started it, nothing is left", () => {
@@ -229,55 +246,47 @@ describe("Whatever becomes of who has started it, nothing is left", () => {
 
   real("jobs that are open when their layer ends", ({ directory }) =>
     Effect.gen(function*() {
-      const up = yield* Deferred.make<void>()
-      const inner = Effect.gen(function*() {
-        // In a scope that is never closed.
-        const job = yield* Job.make("forgotten", sh("trap '' TERM; echo up; while :; do sleep 600; done"), { grace })
+      const neverClosed = yield* Scope.make()
+      yield* Effect.gen(function*() {
+        const script = "trap '' TERM; echo up; while :; do sleep 600; done"
+        const job = yield* Scope.provide(Job.make("forgotten", sh(script), { grace }), neverClosed)
         yield* job.start
         yield* said(job, "up")
-        yield* Deferred.succeed(up, undefined)
-      })
-      yield* withLeak(inner)
-      yield* Deferred.await(up)
+      }).pipe(Effect.provide(Layer.fresh(NodeJobs.layer())))
       nobody(directory)
     }))
 
-  it.live("a supervisor that is killed with SIGKILL: within a second, and the guardian with them", () =>
-    withJobs(({ directory }) =>
-      Effect.gen(function*() {
-        const supervisor = spawn(node, [fixture("job-supervisor.ts")], {
-          stdio: ["ignore", "pipe", "inherit"],
-          detached: true,
-          env: { ...process.env, NODE_OPTIONS: "" }
+  it.live(
+    "a supervisor that is killed with SIGKILL: within a second, and the guardian with them",
+    () =>
+      withJobs(({ directory }) =>
+        Effect.gen(function*() {
+          const supervisor = spawn(node, [fixture("job-supervisor.ts")], {
+            stdio: ["ignore", "pipe", "inherit"],
+            detached: true,
+            env: { ...process.env, NODE_OPTIONS: "" }
+          })
+          yield* Effect.addFinalizer(() => Effect.sync(() => supervisor.kill("SIGKILL")))
+          const lines = createInterface(supervisor.stdout)[Symbol.asyncIterator]()
+          const line = yield* Effect.promise(() => lines.next())
+          const pids: ReadonlyArray<number> = JSON.parse(line.value!)
+          assert.strictEqual(pids.length, 6)
+          const guardians = guardiansOf(supervisor.pid!)
+          assert.strictEqual(guardians.length, 1)
+          assert.isAtLeast(marked(directory).length, 12)
+
+          const ended = new Promise((resolve) => supervisor.once("exit", resolve))
+          supervisor.kill("SIGKILL")
+          yield* Effect.promise(() => ended)
+          const all = () => [...marked(directory), ...guardiansOf(supervisor.pid!)]
+          const begun = performance.now()
+          while (all().length > 0 && performance.now() - begun < 1000) yield* Effect.sleep(5)
+          assert.deepStrictEqual(show(all()), [], `after ${performance.now() - begun} ms`)
         })
-        yield* Effect.addFinalizer(() => Effect.sync(() => supervisor.kill("SIGKILL")))
-        const lines = createInterface(supervisor.stdout)[Symbol.asyncIterator]()
-        const line = yield* Effect.promise(() => lines.next())
-        const pids: ReadonlyArray<number> = JSON.parse(line.value)
-        assert.strictEqual(pids.length, 6)
-        const guardians = guardiansOf(supervisor.pid!)
-        assert.strictEqual(guardians.length, 1)
-        assert.isAtLeast(marked(directory).length, 12)
-
-        const ended = new Promise((resolve) => supervisor.once("exit", resolve))
-        supervisor.kill("SIGKILL")
-        yield* Effect.promise(() => ended)
-        const all = () => [...marked(directory), ...guardiansOf(supervisor.pid!)]
-        const begun = performance.now()
-        while (all().length > 0 && performance.now() - begun < 1000) yield* Effect.sleep(5)
-        assert.deepStrictEqual(show(all()), [], `after ${performance.now() - begun} ms`)
-      })
-    ), 15_000)
+      ),
+    15_000
+  )
 })
-
-/** Runs with a scope that nobody closes, within jobs of its own. */
-const withLeak = <E>(effect: Effect.Effect<void, E, Jobs | import("effect").Scope.Scope>) =>
-  Effect.gen(function*() {
-    const { NodeJobs } = yield* Effect.promise(() => import("effect-supervisor/process"))
-    const { Layer, Scope } = yield* Effect.promise(() => import("effect"))
-    const forgotten = yield* Scope.make()
-    yield* effect.pipe(Effect.provideService(Scope.Scope, forgotten), Effect.provide(Layer.fresh(NodeJobs.layer())))
-  })
 
 describe("The tests themselves", () => {
   it.live("see what is left alive, name it and end it", () =>

@@ -2,7 +2,7 @@
  * A job's verbs in their order: one at a time, but for those that must not wait.
  *
  * No fiber runs while nothing is to be done. `busy` is the verb being carried out, in a fiber of the job's own, so that
- * whoever sent it may go away. What passes it: `Wait`, `Signal`, a `Stop` during its grace (which ends the grace), and
+ * whoever sent it may go away. What passes it: `Wait`, `Signal` and a `Stop` during a grace (which ends the grace), and
  * `DeleteNow` (which ends everything).
  */
 import * as Clock from "effect/Clock"
@@ -31,31 +31,42 @@ export interface Config {
   readonly equip: (command: Command.Command) => Effect.Effect<Command.Command, SpawnFailed>
   /** Hears of every error, also of those that a ticket tells. */
   readonly onError: (error: JobError) => Effect.Effect<void>
-  /** Connects what was started; its effect is what reads the output. */
-  readonly attach: (run: Run.Run) => Effect.Effect<Run.Attached>
+  /** Connects what was started. */
+  readonly attach: (run: Run.Run) => Effect.Effect<Omit<Run.Attached, "onSignalFailed">>
   /** Hears of every change, after it. */
   readonly onChange: (state: State) => void
+  /** Gives back what belongs to the job, once it is deleted and nothing of it runs. */
+  readonly onDeleted: Effect.Effect<void>
 }
 
 interface Entry {
   readonly verb: Verb.Verb
   readonly outcome: Deferred.Deferred<Outcome>
   fiber: Fiber.Fiber<unknown, unknown> | undefined
-  /** It is ending the run, of which a stop may take away the grace. */
-  ending: boolean
+  step: Step
   /** What came after it and is not to find it going on. */
   supersededBy: Verb.Verb | undefined
+}
+
+/** How far a verb is: "ending" a run, of which a stop may take away the grace, or "spawning" one, which is not undone. */
+type Step = "waiting" | "begun" | "ending" | "spawning"
+
+/** Who waits for the end of the run: of the one that goes on, or of the one that this verb is to start. */
+interface Waiter {
+  readonly entry: Entry
+  after: Entry | undefined
 }
 
 const pending: State = { _tag: "Pending" }
 
 export class JobEngine {
-  readonly config: Config
+  private readonly config: Config
   private readonly context: Context.Context<Spawner>
   private readonly queue: Array<Entry> = []
+  private isPumping = false
   private busy: Entry | undefined = undefined
-  private waiters: Array<Entry> = []
-  private isDeleted = false
+  private waiters: Array<Waiter> = []
+  private phase: "open" | "closing" | "deleted" = "open"
   private current: Run.Run | undefined = undefined
   private last: Run.Run | undefined = undefined
   state: State = pending
@@ -71,9 +82,19 @@ export class JobEngine {
     return this.current
   }
 
-  get view(): Verb.View {
+  get isOpen(): boolean {
+    return this.phase === "open"
+  }
+
+  private get view(): Verb.View {
     return { command: this.config.command, current: this.state, previous: this.previous }
   }
+
+  private get name(): string {
+    return Command.show(this.config.command)
+  }
+
+  // ------------------------------------------------------------------------------------------------ taking verbs
 
   /** Takes a verb; what becomes of it is told by the ticket. */
   send(verb: Verb.Verb): Ticket {
@@ -81,7 +102,7 @@ export class JobEngine {
       verb,
       outcome: Deferred.makeUnsafe(),
       fiber: undefined,
-      ending: false,
+      step: "waiting",
       supersededBy: undefined
     }
     this.accept(entry)
@@ -89,68 +110,122 @@ export class JobEngine {
   }
 
   private accept(entry: Entry): void {
-    if (entry.verb._tag === "DeleteNow") return this.detach(entry, Effect.as(this.close("now"), done(entry.verb)))
-    if (this.isDeleted) return this.refuse(entry)
-    switch (entry.verb._tag) {
+    const { verb } = entry
+    if (this.phase !== "open") return this.acceptLate(entry)
+    switch (verb._tag) {
+      case "DeleteNow":
+        return this.detach(entry, Effect.map(this.close("now"), (ended) => done(verb, ended)))
       case "Wait":
-        this.waiters.push(entry)
-        return this.next()
+        return this.wait(entry)
       case "Signal":
-        if (this.busy?.ending !== true) break
-        return this.detach(entry, this.signal(entry.verb))
+        if (this.busy?.step === "ending") return this.detach(entry, this.signal(verb))
+        break
       case "Stop":
-        if (this.busy?.ending !== true || this.current === undefined) break
-        if (this.busy.verb._tag !== "Delete") this.busy.supersededBy = entry.verb
-        return this.detach(entry, Effect.map(this.current.kill, (ended) => done(entry.verb, ended)))
+        if (this.busy?.step === "ending" && this.current !== undefined) return this.stopNow(entry, this.current)
+        break
       default:
         break
     }
     this.queue.push(entry)
-    this.next()
+    this.pump()
   }
 
-  /** Carries out what is first in the queue, if nothing is being carried out. */
-  private next(): void {
-    if (this.busy !== undefined) return
-    const entry = this.queue.shift()
-    if (entry === undefined) return this.answerWaiters()
-    this.busy = entry
-    this.detach(entry, Effect.suspend(() => this.perform(entry)), () => {
-      if (this.busy === entry) this.busy = undefined
-      this.next()
-    })
+  /** The job is being deleted, or is. */
+  private acceptLate(entry: Entry): void {
+    const { verb } = entry
+    const isDelete = verb._tag === "Delete" || verb._tag === "DeleteNow"
+    if (verb._tag === "Wait" && this.current !== undefined) return this.wait(entry)
+    if (!isDelete) return this.tell(entry, this.deleted(verb))
+    if (this.phase === "deleted") return this.tell(entry, noop(verb, "already deleted"))
+    if (verb._tag === "Delete") this.wait(entry)
+    else this.detach(entry, Effect.map(this.close("now"), (ended) => done(verb, ended)))
+  }
+
+  /** Takes away the grace, and the start that was to come after it: who says stop last finds nothing running. */
+  private stopNow(entry: Entry, run: Run.Run): void {
+    const { busy, queue } = this
+    if (busy !== undefined && isStart(busy.verb)) busy.supersededBy = entry.verb
+    for (const other of queue.filter(({ verb }) => isStart(verb))) {
+      queue.splice(queue.indexOf(other), 1)
+      this.tell(other, this.superseded(other.verb, entry.verb))
+    }
+    this.detach(entry, Effect.map(run.kill, (ended) => done(entry.verb, ended)))
+  }
+
+  /** Carries out what is in the queue, one verb after the other. */
+  private pump(): void {
+    // A verb that is carried out in the same instant comes back here: a loop, not a deeper and deeper stack.
+    if (this.isPumping) return
+    this.isPumping = true
+    while (this.busy === undefined && this.queue.length > 0) {
+      const entry = this.queue.shift()!
+      this.busy = entry
+      entry.step = "begun"
+      this.detach(entry, this.perform(entry), () => {
+        if (this.busy === entry) this.busy = undefined
+        this.pump()
+      })
+    }
+    this.isPumping = false
   }
 
   /** Carries out a verb in a fiber of its own; its outcome is told last. */
-  private detach(entry: Entry, effect: Effect.Effect<Outcome, never, Spawner>, after: () => void = () => {}): void {
+  private detach(entry: Entry, effect: Effect.Effect<Outcome, never, Spawner>, after?: () => void): void {
     const fiber = Effect.runForkWith(this.context)(effect)
     entry.fiber = fiber
     fiber.addObserver((exit) => {
-      const outcome = Exit.isSuccess(exit) ? exit.value : failed(entry.verb, this.interruptedBy(entry))
-      if (outcome._tag === "Failed") Effect.runForkWith(this.context)(this.config.onError(outcome.error))
-      Deferred.doneUnsafe(entry.outcome, Exit.succeed(outcome))
-      after()
+      this.tell(entry, Exit.isSuccess(exit) ? exit.value : this.deleted(entry.verb))
+      after?.()
     })
   }
 
-  private interruptedBy(entry: Entry): JobError {
-    return entry.supersededBy === undefined
-      ? new JobDeleted({ command: this.name, verb: Verb.show(entry.verb) })
-      : this.superseded(entry, entry.supersededBy)
+  /** Tells the outcome, once, to whoever holds the ticket, and an error to the sink as well. */
+  private tell(entry: Entry, outcome: Outcome): void {
+    if (!Deferred.doneUnsafe(entry.outcome, Exit.succeed(outcome))) return
+    if (outcome._tag === "Failed") this.report(outcome.error)
+    for (const waiter of this.waiters) if (waiter.after === entry) waiter.after = undefined
+    if (this.current === undefined) this.answerWaiters()
   }
 
-  private get name(): string {
-    return Command.show(this.config.command)
+  private report(error: JobError): void {
+    Effect.runForkWith(this.context)(Effect.suspend(() => this.config.onError(error)))
   }
 
-  private superseded(entry: Entry, by: Verb.Verb): Superseded {
-    return new Superseded({ command: this.name, verb: Verb.show(entry.verb), by: Verb.show(by) })
+  private deleted(verb: Verb.Verb): Outcome {
+    return failed(verb, new JobDeleted({ command: this.name, verb: Verb.show(verb) }))
   }
 
-  private refuse(entry: Entry): void {
-    const error = new JobDeleted({ command: this.name, verb: Verb.show(entry.verb) })
-    Deferred.doneUnsafe(entry.outcome, Exit.succeed(failed(entry.verb, error)))
+  private superseded(verb: Verb.Verb, by: Verb.Verb): Outcome {
+    return failed(verb, new Superseded({ command: this.name, verb: Verb.show(verb), by: Verb.show(by) }))
   }
+
+  // ------------------------------------------------------------------------------------------------- waiting
+
+  private wait(entry: Entry): void {
+    const starting = this.current === undefined
+      ? this.queue.findLast(({ verb }) => isStart(verb)) ?? this.starting
+      : undefined
+    this.waiters.push({ entry, after: starting })
+    if (this.current === undefined) this.answerWaiters()
+  }
+
+  /** What is being carried out and may start a run. */
+  private get starting(): Entry | undefined {
+    return this.busy !== undefined && isStart(this.busy.verb) ? this.busy : undefined
+  }
+
+  /** Answers those for whom no run goes on and none is to come. */
+  private answerWaiters(): void {
+    const { state } = this
+    const ready = this.waiters.filter(({ after }) => after === undefined)
+    if (ready.length === 0) return
+    this.waiters = this.waiters.filter(({ after }) => after !== undefined)
+    for (const { entry } of ready) {
+      this.tell(entry, state._tag === "Finished" ? done(entry.verb, state) : noop(entry.verb, "never ran"))
+    }
+  }
+
+  // ------------------------------------------------------------------------------------------- carrying them out
 
   private perform(entry: Entry): Effect.Effect<Outcome, never, Spawner> {
     const { verb } = entry
@@ -158,24 +233,27 @@ export class JobEngine {
       case "Start":
         return this.start(entry)
       case "Stop":
-        return this.stop(entry, verb.options)
+        return Effect.map(
+          this.stop(entry, verb.options),
+          (ended) => ended === undefined ? noop(verb, "not running") : done(verb, ended)
+        )
       case "Restart":
         return this.restart(entry, verb.options)
       case "TryRestart":
-        return this.current === undefined
-          ? Effect.succeed(noop(verb, "not running"))
-          : this.restart(entry, verb.options)
+        return Effect.suspend(() =>
+          this.current === undefined
+            ? Effect.succeed(noop(verb, "not running"))
+            : this.restart(entry, verb.options)
+        )
       case "Signal":
         return this.signal(verb)
       case "Run":
-        return Effect.suspend(() => verb.hook(this.view)).pipe(
-          Effect.matchCause({
-            onSuccess: (): Outcome => done(verb),
-            onFailure: (cause) => failed(verb, new HookFailed({ command: this.name, hook: "run", cause }))
-          })
-        )
+        return this.runHook(verb)
       case "Delete":
-        return Effect.tap(this.stop(entry, verb.options), () => this.close("now"))
+        return Effect.flatMap(
+          this.stop(entry, verb.options),
+          (ended) => Effect.as(this.close("now"), done(verb, ended))
+        )
       // Both are carried out when they are sent.
       case "Wait":
       case "DeleteNow":
@@ -184,25 +262,28 @@ export class JobEngine {
   }
 
   private start(entry: Entry): Effect.Effect<Outcome, never, Spawner> {
-    if (this.current !== undefined) return Effect.succeed(noop(entry.verb, "already running"))
-    return this.spawn.pipe(
-      Effect.match({
-        onSuccess: (): Outcome => done(entry.verb),
-        onFailure: (error) => failed(entry.verb, error)
-      })
+    return Effect.suspend(() =>
+      this.current !== undefined ? Effect.succeed(noop(entry.verb, "already running")) : this.spawn(entry).pipe(
+        Effect.match({
+          onSuccess: (): Outcome => done(entry.verb),
+          onFailure: (error) => failed(entry.verb, error)
+        })
+      )
     )
   }
 
-  private readonly spawn: Effect.Effect<void, SpawnFailed | HookFailed | StillAlive, Spawner> = Effect.gen({
-    self: this
-  }, function*() {
+  private readonly spawn = Effect.fnUntraced({ self: this }, function*(entry: Entry) {
     yield* this.checkNobodyIsLeft
     const command = yield* Effect.suspend(() => this.config.onSpawn(this.view)).pipe(
       Effect.catchCause((cause) => Effect.fail(new HookFailed({ command: this.name, hook: "spawn", cause })))
     )
+    // A hook that was not to be interrupted has come back after all.
+    if (this.phase !== "open") return yield* new JobDeleted({ command: this.name, verb: Verb.show(entry.verb) })
+    entry.step = "spawning"
     yield* this.config.equip(command).pipe(
       Effect.flatMap((equipped) => Run.start(equipped, this.config.limits, (run) => this.adopt(run))),
-      Effect.tapError((error) => Effect.map(Clock.currentTimeMillis, (now) => this.to(neverRan(error, now))))
+      Effect.tapError((error) => Effect.map(Clock.currentTimeMillis, (now) => this.to(neverRan(error, now)))),
+      Effect.uninterruptible
     )
   })
 
@@ -213,74 +294,99 @@ export class JobEngine {
       this.to({ _tag: "Running", pid: run.process.pid, startedAt: run.startedAt })
       return {
         read: attached.read,
-        onEnd: (ended) => Effect.andThen(attached.onEnd(ended), Effect.sync(() => this.ended(run, ended)))
+        onEnd: (ended) => Effect.andThen(attached.onEnd(ended), Effect.sync(() => this.ended(run, ended))),
+        onSignalFailed: (error) => Effect.sync(() => this.report(error))
       }
     })
   }
 
+  private ended(run: Run.Run, ended: Run.Ended): void {
+    this.current = undefined
+    this.last = run
+    this.to({ _tag: "Finished", ...ended })
+    this.answerWaiters()
+  }
+
+  private to(state: State): void {
+    // Of a run that has ended, what was before it stays what was before it.
+    if (this.state._tag !== "Running") this.previous = this.state
+    this.state = state
+    this.config.onChange(state)
+  }
+
   /** Who survived SIGKILL may be gone by now; if not, nothing may be started beside it. */
   private readonly checkNobodyIsLeft: Effect.Effect<void, StillAlive> = Effect.suspend(() => {
-    if (this.last === undefined || this.state._tag !== "Finished" || this.state.survivors.length === 0) {
-      return Effect.void
-    }
-    return Effect.flatMap(this.last.process.members, (members) =>
-      members.length === 0 ? Effect.void : Effect.fail(
-        new StillAlive({
-          command: this.name,
-          survivors: members.map((member) => `${member.command} (pid ${member.pid}, ${member.state})`)
-        })
-      ))
+    const { last, state } = this
+    if (last === undefined || state._tag !== "Finished" || state.survivors.length === 0) return Effect.void
+    return Effect.flatMap(last.process.members, (members) =>
+      members.length === 0
+        ? Effect.void
+        : Effect.fail(new StillAlive({ command: this.name, survivors: members.map(Run.showMember) })))
   })
 
-  private stop(entry: Entry, options: Verb.StopOptions): Effect.Effect<Outcome> {
-    const { current } = this
-    if (current === undefined) return Effect.succeed(noop(entry.verb, "not running"))
-    entry.ending = true
-    return current.stop(this.config.toStop(options)).pipe(
-      Effect.map((ended) => done(entry.verb, ended)),
-      Effect.ensuring(Effect.sync(() => {
-        entry.ending = false
-      }))
-    )
+  /** Ends the run, if there is one. */
+  private stop(entry: Entry, options: Verb.StopOptions): Effect.Effect<Run.Ended | undefined> {
+    return Effect.suspend(() => {
+      if (this.current === undefined) return Effect.undefined
+      entry.step = "ending"
+      return Effect.tap(this.current.stop(this.config.toStop(options)), () =>
+        Effect.sync(() => {
+          entry.step = "begun"
+        }))
+    })
   }
 
   private restart(entry: Entry, options: Verb.StopOptions): Effect.Effect<Outcome, never, Spawner> {
-    return Effect.flatMap(this.stop(entry, options), () =>
-      entry.supersededBy === undefined
-        ? this.start(entry)
-        : Effect.succeed(failed(entry.verb, this.superseded(entry, entry.supersededBy))))
+    return Effect.flatMap(this.stop(entry, options), () => {
+      if (this.phase !== "open") return Effect.succeed(this.deleted(entry.verb))
+      if (entry.supersededBy !== undefined) return Effect.succeed(this.superseded(entry.verb, entry.supersededBy))
+      return this.start(entry)
+    })
   }
 
   private signal(verb: Verb.Verb & { readonly _tag: "Signal" }): Effect.Effect<Outcome> {
-    const { current } = this
-    if (current === undefined) return Effect.succeed(noop(verb, "not running"))
-    return Effect.match(current.process.signal(verb.signal), {
-      onSuccess: (reached) => reached ? done(verb) : noop(verb, "not running"),
-      onFailure: (error) => failed(verb, error)
+    return Effect.suspend(() => {
+      if (this.current === undefined) return Effect.succeed(noop(verb, "not running"))
+      return Effect.match(this.current.process.signal(verb.signal), {
+        onSuccess: (reached) => reached ? done(verb) : noop(verb, "not running"),
+        onFailure: (error) => failed(verb, error)
+      })
     })
   }
+
+  private runHook(verb: Verb.Verb & { readonly _tag: "Run" }): Effect.Effect<Outcome> {
+    return Effect.suspend(() => verb.hook(this.view)).pipe(
+      Effect.matchCause({
+        onSuccess: (): Outcome => done(verb),
+        onFailure: (cause) => failed(verb, new HookFailed({ command: this.name, hook: "run", cause }))
+      })
+    )
+  }
+
+  // ---------------------------------------------------------------------------------------------- ending the job
 
   /**
-   * Ends the job: what waits its turn is refused, what is being carried out is interrupted, and the run is ended, now
-   * or with its grace. Asked for twice, it is ended now.
+   * Ends the job: what waits its turn is refused, what is being carried out is given up, and the run is ended, now or
+   * with its grace. Asked for again, it is ended now. How the run ended, if there was one.
    */
-  close(how: "now" | "gracefully"): Effect.Effect<void> {
-    return Effect.suspend(() => {
-      this.isDeleted = true
-      for (const entry of this.queue.splice(0)) this.refuse(entry)
-      return this.abort.pipe(
-        Effect.andThen(Effect.suspend(() => this.current === undefined ? Effect.void : this.end(this.current, how))),
-        Effect.andThen(Effect.sync(() => this.answerWaiters()))
-      )
+  close(how: "now" | "gracefully"): Effect.Effect<Run.Ended | undefined> {
+    return Effect.gen({ self: this }, function*() {
+      if (this.phase === "open") {
+        this.phase = "closing"
+        for (const entry of this.queue.splice(0)) this.tell(entry, this.deleted(entry.verb))
+        yield* this.abort
+      }
+      const ended = this.current === undefined ? undefined : yield* this.end(this.current, how)
+      this.answerWaiters()
+      if (this.phase === "closing") {
+        this.phase = "deleted"
+        yield* this.config.onDeleted
+      }
+      return ended
     })
   }
 
-  /** Ends the job as its scope does: what runs gets its grace, or what is left of one that has begun. */
-  get shutdown(): Effect.Effect<void> {
-    return this.close("gracefully")
-  }
-
-  private end(run: Run.Run, how: "now" | "gracefully"): Effect.Effect<unknown> {
+  private end(run: Run.Run, how: "now" | "gracefully"): Effect.Effect<Run.Ended> {
     if (how === "now") return run.kill
     // A grace that has begun is not cut short, nor does it begin anew.
     return run.isStopping() ? run.ended : run.stop(this.config.toStop({}))
@@ -289,39 +395,20 @@ export class JobEngine {
   /** Gives up what is being carried out. */
   private readonly abort: Effect.Effect<void> = Effect.suspend(() => {
     const { busy } = this
-    // A Delete closes the job itself, when it has stopped it.
-    if (busy?.fiber === undefined || busy.verb._tag === "Delete") return Effect.void
-    if (busy.verb._tag !== "Run") return Effect.asVoid(Fiber.interrupt(busy.fiber))
-    // Nobody knows how long somebody else's code takes to be interrupted.
-    this.refuse(busy)
-    return Effect.sync(() => busy.fiber?.interruptUnsafe())
+    if (busy?.fiber === undefined) return Effect.void
+    // It ends the run, as is to be done now, and is told so.
+    if (busy.step === "ending" || busy.verb._tag === "Delete") return Effect.void
+    // What has been started is not to be lost sight of.
+    if (busy.step === "spawning") return Effect.asVoid(Fiber.await(busy.fiber))
+    // Somebody else's code, of which nobody knows how long it takes to be interrupted.
+    this.tell(busy, this.deleted(busy.verb))
+    busy.fiber.interruptUnsafe()
+    return Effect.void
   })
-
-  private ended(run: Run.Run, ended: Run.Ended): void {
-    this.current = undefined
-    this.last = run
-    this.to({ _tag: "Finished", ...ended })
-    for (const entry of this.waiters.splice(0)) {
-      Deferred.doneUnsafe(entry.outcome, Exit.succeed(done(entry.verb, ended)))
-    }
-  }
-
-  private to(state: State): void {
-    if (this.state._tag !== "Running") this.previous = this.state
-    this.state = state
-    this.config.onChange(state)
-  }
-
-  /** Who waits for a run while none goes on and none is to come. */
-  private answerWaiters(): void {
-    if (this.current !== undefined) return
-    const { state } = this
-    for (const entry of this.waiters.splice(0)) {
-      const outcome = state._tag === "Finished" ? done(entry.verb, state) : noop(entry.verb, "never ran")
-      Deferred.doneUnsafe(entry.outcome, Exit.succeed(outcome))
-    }
-  }
 }
+
+const isStart = (verb: Verb.Verb): boolean =>
+  verb._tag === "Start" || verb._tag === "Restart" || verb._tag === "TryRestart"
 
 const neverRan = (error: SpawnFailed, now: number): State => ({
   _tag: "Finished",

@@ -8,14 +8,13 @@ import * as Exit from "effect/Exit"
 import * as Queue from "effect/Queue"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import * as validate from "../../internal/validate.ts"
 import * as Command from "../Command.ts"
 import type { Info, JobError, Settings, State } from "../Job.ts"
 import type * as LogStore from "../LogStore.ts"
 import * as Messages from "../Messages.ts"
 import { InputClosed, NotRunning, SpawnFailed } from "../ProcessError.ts"
 import type { Spawner } from "../Spawner.ts"
-import type * as Verb from "../Verb.ts"
+import * as Verb from "../Verb.ts"
 import { type Config, JobEngine } from "./jobEngine.ts"
 import * as record from "./jobRecord.ts"
 import type * as Run from "./run.ts"
@@ -50,20 +49,21 @@ const encoder = new TextEncoder()
 export interface Storage {
   readonly workspace: record.Workspace
   readonly logs: LogStore.LogStore | undefined
+  /** Removes what is not to stay. */
+  readonly release: Effect.Effect<void>
 }
 
 export class Handle implements Config {
   readonly name: string
   readonly id: string
-  readonly workspace: record.Workspace
-  readonly logs: LogStore.LogStore | undefined
+  readonly storage: Storage
   readonly engine: JobEngine
   command: Command.Command
   private settings: Settings
   private readonly history: record.History
   private runs = 0
   private line: Line | undefined = undefined
-  private readonly listeners = new Set<(state: State) => void>()
+  private readonly listeners = new Set<Queue.Enqueue<State, Cause.Done>>()
 
   constructor(
     context: Context<Spawner>,
@@ -75,8 +75,7 @@ export class Handle implements Config {
   ) {
     this.name = name
     this.id = id
-    this.workspace = storage.workspace
-    this.logs = storage.logs
+    this.storage = storage
     this.command = command
     this.settings = settings
     this.history = new record.History(settings.history)
@@ -89,6 +88,14 @@ export class Handle implements Config {
     this.settings = settings
   }
 
+  get workspace(): record.Workspace {
+    return this.storage.workspace
+  }
+
+  get logs(): LogStore.LogStore | undefined {
+    return this.storage.logs
+  }
+
   // -- what the engine asks
 
   get limits(): Run.Limits {
@@ -99,9 +106,7 @@ export class Handle implements Config {
   toStop(options: Verb.StopOptions): Run.Stop {
     return {
       signal: options.signal ?? this.settings.stopSignal,
-      graceMillis: options.grace === undefined
-        ? this.settings.graceMillis
-        : validate.millis(`Job "${this.name}"`, "grace", options.grace)
+      graceMillis: Verb.graceMillis(options) ?? this.settings.graceMillis
     }
   }
 
@@ -143,11 +148,16 @@ export class Handle implements Config {
   }
 
   onChange(state: State): void {
-    for (const listener of this.listeners) listener(state)
+    for (const queue of this.listeners) Queue.offerUnsafe(queue, state)
   }
 
+  readonly onDeleted: Effect.Effect<void> = Effect.suspend(() => {
+    for (const queue of this.listeners) Queue.endUnsafe(queue)
+    return this.storage.release
+  })
+
   /** Connects a run that has just been started. */
-  attach(run: Run.Run): Effect.Effect<Run.Attached> {
+  attach(run: Run.Run): ReturnType<Config["attach"]> {
     return Effect.gen({ self: this }, function*() {
       const scope = yield* Scope.make()
       const input = run.command.settings.stdin === "pipe"
@@ -225,18 +235,15 @@ export class Handle implements Config {
     }
   })
 
-  readonly changes: Stream.Stream<State> = Stream.callback<State>((queue) => {
-    const listener = (state: State): void => {
-      Queue.offerUnsafe(queue, state)
-    }
-    return Effect.acquireRelease(
+  readonly changes: Stream.Stream<State> = Stream.callback<State>((queue) =>
+    Effect.acquireRelease(
       Effect.sync(() => {
-        listener(this.engine.state)
-        this.listeners.add(listener)
+        Queue.offerUnsafe(queue, this.engine.state)
+        if (this.engine.isOpen) this.listeners.add(queue)
+        else Queue.endUnsafe(queue)
       }),
-      () => Effect.sync(() => this.listeners.delete(listener))
-    )
-  }, { bufferSize: 64, strategy: "sliding" })
+      () => Effect.sync(() => this.listeners.delete(queue))
+    ), { bufferSize: 64, strategy: "sliding" })
 
   write(data: string | Uint8Array): Effect.Effect<void, InputClosed> {
     return Effect.suspend(() => {

@@ -14,7 +14,7 @@ import * as LogStore from "../LogStore.ts"
 import { DuplicateJob, SupervisedJob, WorkspaceFailed } from "../ProcessError.ts"
 import type { Spawner } from "../Spawner.ts"
 import * as Verb from "../Verb.ts"
-import { Handle, type Storage } from "./jobHandle.ts"
+import { Handle } from "./jobHandle.ts"
 import * as record from "./jobRecord.ts"
 
 /** What all jobs of a program share. */
@@ -105,8 +105,7 @@ const openStorage = Effect.fnUntraced(function*(host: Host, id: string, settings
   const logs = settings.logs === false
     ? undefined
     : yield* LogStore.make({ ...settings.logs, directory: path.join(workspace.directory, "logs"), name: id })
-  const storage: Storage = { workspace, logs }
-  return storage
+  return { workspace, logs }
 })
 
 /** Makes a job under an id that is free, in a scope of its own. */
@@ -126,15 +125,15 @@ const create = Effect.fnUntraced(function*(
     Effect.mapError((error) => new WorkspaceFailed({ job: id, detail: error.message, cause: error })),
     Effect.onError((cause) => Scope.close(scope, Exit.failCause(cause)))
   )
-  const handle = new Handle(host.context, name, id, storage, command, settings)
-  yield* Scope.addFinalizer(scope, handle.engine.shutdown)
+  const release = Effect.suspend(() => {
+    if (host.jobs.get(id) === entry) host.jobs.delete(id)
+    return Scope.close(scope, Exit.void)
+  })
+  const handle = new Handle(host.context, name, id, { ...storage, release }, command, settings)
   const entry: Entry = {
     job: owner === undefined ? toJob(handle) : toSupervisedJob(handle),
     handle,
-    close: Effect.suspend(() => {
-      host.jobs.delete(id)
-      return Scope.close(scope, Exit.void)
-    }),
+    close: Effect.asVoid(handle.engine.close("gracefully")),
     owner
   }
   host.jobs.set(id, entry)

@@ -57,7 +57,7 @@ export const join = (parts: ReadonlyArray<Uint8Array>, length: number): Uint8Arr
  * in garbage collections that memory outside of the heap brings about.
  */
 const spare: { buffer: Uint8Array | undefined } = { buffer: undefined }
-export const spareBytes = 1024 * 1024
+export const spareBytes: number = 1024 * 1024
 
 /** As `join`, for as long as `use` takes. */
 export const withJoined = <A, E, R>(

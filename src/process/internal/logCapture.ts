@@ -1,154 +1,87 @@
 /**
- * From the chunks of a pipe to records: all whole lines of a chunk are one record, and what follows the last line end is
- * held back until its own line end is there, so that the lines of two streams do not mix within a line.
+ * Takes a byte stream into a store: pulls as fast as the disk takes what is pulled.
  *
  * Floor 3.
  */
-import { copyOf, countLines, join } from "./logBytes.ts"
-import { Flag, Kind } from "./logRecord.ts"
-import type { Item, LogWriter } from "./logWriter.ts"
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import * as Latch from "effect/Latch"
+import * as Stream from "effect/Stream"
+import type { LogStore } from "../LogStore.ts"
+import { LogWriteError } from "./logErrors.ts"
+import { streamNumber } from "./logRecord.ts"
+import { LineSplitter } from "./logSplitter.ts"
+import type { LogWriter } from "./logWriter.ts"
 
-const lineFeed = 10
-const lineEnd = Uint8Array.of(lineFeed)
+/** The most bytes of one record, so of what is read at once to find one line. */
+const largestRecord = 256 * 1024
+/** The most bytes of an unfinished line that wait for its end. */
+const mostHeld = 64 * 1024
 
-export interface SplitterOptions {
-  readonly run: number
-  readonly stream: number
-  /** The most bytes of one record. */
-  readonly maxRecord: number
-  /** The most bytes of an unfinished line that wait for its end. */
-  readonly maxHeld: number
+export interface CaptureOptions {
+  readonly name: string
+  readonly directory: string
+  readonly maxFileSize: number
+  readonly partialAfter: number
 }
 
-/** The state of one stream of one run. */
-export class LineSplitter {
-  /** Since when the beginning of a line has been held back, in ms; undefined while none is. */
-  heldSince: number | undefined = undefined
-  /** Called when the first bytes of a line begin to be held back. */
-  onHeld: () => void = () => undefined
-  private held: Array<Uint8Array> = []
-  private heldBytes = 0
-  /** A piece of the current line has been queued already. */
-  private continues = false
-  private readonly writer: LogWriter
-  private readonly options: SplitterOptions
+/** How a stream is stored: see `LogStore.capture`. */
+export const makeCapture = (writer: LogWriter, options: CaptureOptions): LogStore["capture"] =>
+  Effect.fnUntraced(function*(run, stream, bytes) {
+    const { directory, maxFileSize, name, partialAfter } = options
+    const maxRecord = Math.min(maxFileSize, largestRecord)
+    const clock = yield* Clock.Clock
+    const now = () => clock.currentTimeMillisUnsafe()
+    const before = writer.failures
+    const splitter = new LineSplitter(writer, {
+      run,
+      stream: streamNumber(stream),
+      maxRecord,
+      maxHeld: Math.min(mostHeld, maxRecord)
+    })
+    const closed = new LogWriteError({ name, path: directory, reason: "closed", unwritten: 0, cause: undefined })
+    const check = Effect.suspend(() =>
+      writer.failures !== before ? Effect.fail(writer.lastFailure!) : writer.closed ? Effect.fail(closed) : Effect.void
+    )
 
-  constructor(writer: LogWriter, options: SplitterOptions) {
-    this.writer = writer
-    this.options = options
-  }
-
-  /** Takes a chunk. False: the store is closed. */
-  push(chunk: Uint8Array, time: number): boolean {
-    if (chunk.length === 0) return true
-    const end = chunk.lastIndexOf(lineFeed) + 1
-    if (end === 0) return this.hold(chunk, time)
-    const lines = end === chunk.length ? chunk : chunk.subarray(0, end)
-    const { length, parts } = this.take(lines)
-    const isTaken = length > this.options.maxRecord
-      ? this.cut(join(parts, length), time)
-      : this.queueLines(parts, length, countLines(lines), 0, time)
-    return end === chunk.length ? isTaken : this.hold(chunk.subarray(end), time) && isTaken
-  }
-
-  /** Lets go of an unfinished line, as a piece: it has waited long enough to be seen. */
-  release(time: number): void {
-    if (this.heldBytes === 0) return
-    const { length, parts } = this.take()
-    this.queuePiece(parts, length, time)
-  }
-
-  /** The stream is at its end: what is left is its last line. */
-  finish(time: number): boolean {
-    if (this.heldBytes === 0 && !this.continues) return true
-    const { length, parts } = this.take(lineEnd)
-    return this.queueLines(parts, length, 1, Flag.endless, time)
-  }
-
-  /** What was held back, and more. */
-  private take(more?: Uint8Array): { readonly parts: Array<Uint8Array>; readonly length: number } {
-    const parts = this.held
-    if (more !== undefined) parts.push(more)
-    const length = this.heldBytes + (more?.length ?? 0)
-    this.held = []
-    this.heldBytes = 0
-    this.heldSince = undefined
-    return { parts, length }
-  }
-
-  private hold(bytes: Uint8Array, time: number): boolean {
-    if (this.heldBytes + bytes.length > this.options.maxHeld) {
-      const { length, parts } = this.take(bytes)
-      return length > this.options.maxRecord
-        ? this.cut(join(parts, length), time)
-        : this.queuePiece(parts, length, time)
+    const store = (chunks: ReadonlyArray<Uint8Array>) => {
+      const time = now()
+      let isTaken = true
+      for (const chunk of chunks) isTaken = splitter.push(chunk, time) && isTaken
+      if (!isTaken) return Effect.fail(closed)
+      return writer.isFull ? Effect.andThen(writer.room(before), check) : check
     }
-    // A copy: a few held bytes must not keep the whole chunk in memory.
-    this.held.push(copyOf(bytes))
-    this.heldBytes += bytes.length
-    if (this.heldSince === undefined) {
-      this.heldSince = time
-      this.onHeld()
+
+    const partial = yield* Effect.forkChild(showPartialLines(splitter, now, partialAfter))
+    const exit = yield* Stream.runForEachArray(bytes, store).pipe(
+      // Also when interrupted: what was read is stored.
+      Effect.ensuring(Effect.suspend(() => {
+        splitter.finish(now())
+        return Fiber.interrupt(partial)
+      })),
+      Effect.exit
+    )
+    yield* writer.flushed
+    yield* exit
+    yield* check
+  })
+
+/** Stores what there is of a line that has been waiting for its end for so long. */
+const showPartialLines = (splitter: LineSplitter, now: () => number, after: number): Effect.Effect<never> => {
+  const held = Latch.makeUnsafe(false)
+  splitter.onHeld = () => {
+    held.openUnsafe()
+  }
+  return Effect.gen(function*() {
+    while (true) {
+      if (splitter.heldSince === undefined) {
+        held.closeUnsafe()
+        yield* held.await
+      }
+      const left = (splitter.heldSince ?? now()) + after - now()
+      if (left > 0) yield* Effect.sleep(left)
+      else splitter.release(now())
     }
-    return true
-  }
-
-  /** Too much for one record: several, cut after a line if there is one, anywhere if not. */
-  private cut(bytes: Uint8Array, time: number): boolean {
-    const { maxRecord } = this.options
-    let isTaken = true
-    for (let at = 0; at < bytes.length;) {
-      const most = bytes.subarray(at, at + maxRecord)
-      const end = most.lastIndexOf(lineFeed) + 1
-      isTaken = end > 0
-        ? this.queueLines([most.subarray(0, end)], end, countLines(most.subarray(0, end)), 0, time)
-        : this.queuePiece([most], most.length, time)
-      at += end > 0 ? end : most.length
-    }
-    return isTaken
-  }
-
-  private queuePiece(parts: Array<Uint8Array>, length: number, time: number): boolean {
-    const isTaken = this.writer.append(this.item(Kind.piece, 0, parts, length, 0, time))
-    this.continues = true
-    return isTaken
-  }
-
-  private queueLines(
-    parts: Array<Uint8Array>,
-    length: number,
-    lines: number,
-    flags: number,
-    time: number
-  ): boolean {
-    const last = this.writer.open
-    if (last !== undefined && flags === 0 && !this.continues && this.canGrow(last, length, time)) {
-      this.writer.grow(last, parts, length, lines)
-      return true
-    }
-    const isTaken = this.writer.append(this.item(Kind.lines, flags, parts, length, lines, time))
-    this.continues = false
-    return isTaken
-  }
-
-  /** Many small writes within a millisecond need but one record. */
-  private canGrow(last: Item, length: number, time: number): boolean {
-    const { maxRecord, run, stream } = this.options
-    return last.kind === Kind.lines && last.run === run && last.time === time &&
-      (last.flags & ~Flag.continues) === stream
-      && last.length + length <= maxRecord
-  }
-
-  private item(
-    kind: number,
-    flags: number,
-    parts: Array<Uint8Array>,
-    length: number,
-    value: number,
-    time: number
-  ): Item {
-    const { run, stream } = this.options
-    const continues = this.continues ? Flag.continues : 0
-    return { kind, flags: stream | flags | continues, run, time, length, value, signal: "", parts }
-  }
+  })
 }

@@ -7,10 +7,11 @@
  * Floor 3.
  */
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import type * as FileSystem from "effect/FileSystem"
 import type * as Path from "effect/Path"
 import type { PlatformError } from "effect/PlatformError"
-import type * as Scope from "effect/Scope"
+import * as Scope from "effect/Scope"
 import { LogReadError } from "./logErrors.ts"
 import { recordSize } from "./logRecord.ts"
 
@@ -55,6 +56,14 @@ export interface OpenSegment {
   readonly index: (record: number, count: number) => Effect.Effect<Uint8Array, LogReadError>
   /** So many bytes of the log, fewer only if they are not there. */
   readonly log: (offset: number, length: number) => Effect.Effect<Uint8Array, LogReadError>
+}
+
+/** A segment opened for writing. */
+export interface WritableSegment {
+  readonly scope: Scope.Closeable
+  readonly segment: Segment
+  readonly log: FileSystem.File
+  readonly index: FileSystem.File
 }
 
 export interface LogFiles {
@@ -129,3 +138,25 @@ export const make = (fs: FileSystem.FileSystem, path: Path.Path, directory: stri
     })
   }
 }
+
+/** Opens both files of a segment, or none of them. */
+export const openToWrite: (
+  files: LogFiles,
+  segment: Segment,
+  flag: "r+" | "w+",
+  prepare?: (index: FileSystem.File) => Effect.Effect<void, PlatformError>
+) => Effect.Effect<WritableSegment, PlatformError> = Effect.fnUntraced(function*(files, segment, flag, prepare) {
+  const { fs, indexPath, logPath } = files
+  const scope = yield* Scope.make()
+  const options = { flag, mode: 0o600 } as const
+  const opened = Effect.gen(function*() {
+    const log = yield* fs.open(logPath(segment.number), options)
+    const index = yield* fs.open(indexPath(segment.number), options)
+    if (prepare !== undefined) yield* prepare(index)
+    return { scope, segment, log, index }
+  })
+  return yield* Effect.onError(Scope.provide(opened, scope), (cause) => Scope.close(scope, Exit.failCause(cause)))
+})
+
+export const closeSegment = (open: WritableSegment | undefined): Effect.Effect<void> =>
+  open === undefined ? Effect.void : Scope.close(open.scope, Exit.void)

@@ -79,7 +79,7 @@ const checkOf = (view: DataView, at: number): number => {
 
 export const viewOf = (bytes: Uint8Array): DataView => new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
 
-export const encode = (view: DataView, at: number, record: LogRecord): void => {
+const encode = (view: DataView, at: number, record: LogRecord): void => {
   view.setUint8(at, record.kind)
   view.setUint8(at + 1, record.flags)
   view.setUint32(at + 4, record.run, true)
@@ -90,10 +90,13 @@ export const encode = (view: DataView, at: number, record: LogRecord): void => {
   view.setUint16(at + 2, checkOf(view, at), true)
 }
 
-export const encodeAll = (records: ReadonlyArray<LogRecord>): Uint8Array => {
-  const bytes = new Uint8Array(records.length * recordSize)
+/** The records, after a header if this is the beginning of an index. */
+export const encodeAll = (records: ReadonlyArray<LogRecord>, header?: Header): Uint8Array => {
+  const first = header === undefined ? 0 : 1
+  const bytes = new Uint8Array((first + records.length) * recordSize)
   const view = viewOf(bytes)
-  for (const [index, record] of records.entries()) encode(view, index * recordSize, record)
+  if (header !== undefined) encodeHeader(view, header)
+  for (const [index, record] of records.entries()) encode(view, (first + index) * recordSize, record)
   return bytes
 }
 
@@ -132,9 +135,7 @@ export interface Header {
 
 const version = 1
 
-export const encodeHeader = (header: Header): Uint8Array => {
-  const bytes = new Uint8Array(recordSize)
-  const view = viewOf(bytes)
+const encodeHeader = (view: DataView, header: Header): void => {
   view.setUint8(0, Kind.header)
   view.setUint8(1, version)
   view.setUint32(4, header.lastRun, true)
@@ -142,7 +143,6 @@ export const encodeHeader = (header: Header): Uint8Array => {
   view.setFloat64(16, header.bytes, true)
   view.setFloat64(24, header.lines, true)
   view.setUint16(2, checkOf(view, 0), true)
-  return bytes
 }
 
 /** The header at the start of an index, or undefined if there is none that this version understands. */

@@ -79,12 +79,22 @@ export const recover: (files: LogFiles) => Effect.Effect<Recovered, PlatformErro
     const numbers = yield* files.list
     if (numbers.length === 0) return nothing()
     const segments = yield* Effect.forEach(numbers, (number) => measure(files, number), { concurrency: 8 })
-    const last = segments.at(-1)!
-    const index = yield* Effect.catchIf(
-      files.fs.readFile(files.indexPath(last.number)),
-      (error) => error.reason._tag === "NotFound",
-      () => Effect.succeed(new Uint8Array(0))
-    )
-    return { ...survey(index, last), segments }
+    // A process that was killed as it began a file has left one that says nothing: the one before it does.
+    for (let at = segments.length - 1; at >= 0; at--) {
+      const segment = segments[at]!
+      const found = survey(yield* readIndex(files, segment.number), segment)
+      if (segment.records <= 1 && at > 0) continue
+      const after = segments.slice(at + 1)
+      const bytes = after.reduce((sum, { bytes }) => sum + bytes, found.bytes)
+      return { ...found, bytes, segments, intact: found.intact && after.length === 0 }
+    }
+    return nothing()
   }
 )
+
+const readIndex = (files: LogFiles, number: number): Effect.Effect<Uint8Array, PlatformError> =>
+  Effect.catchIf(
+    files.fs.readFile(files.indexPath(number)),
+    (error: PlatformError) => error.reason._tag === "NotFound",
+    () => Effect.succeed(new Uint8Array(0))
+  )

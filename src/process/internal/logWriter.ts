@@ -12,15 +12,22 @@ import * as Clock from "effect/Clock"
 import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import type * as FileSystem from "effect/FileSystem"
 import * as Latch from "effect/Latch"
 import * as Option from "effect/Option"
 import { type PlatformError, systemError } from "effect/PlatformError"
-import * as Scope from "effect/Scope"
 import { spareBytes, withJoined } from "./logBytes.ts"
 import { LogWriteError } from "./logErrors.ts"
-import { emptyExtent, extend, type LogFiles, type Segment } from "./logFiles.ts"
-import { encodeAll, encodeHeader, Flag, isOutput, keyOf, Kind, type LogRecord, recordSize } from "./logRecord.ts"
+import {
+  closeSegment,
+  emptyExtent,
+  extend,
+  type LogFiles,
+  openToWrite,
+  type Segment,
+  type WritableSegment
+} from "./logFiles.ts"
+import { encodeAll, Flag, isOutput, keyOf, Kind, type LogRecord, recordSize } from "./logRecord.ts"
+import { Waiters } from "./logWaiters.ts"
 
 /** One record to be written, and for output its bytes. */
 export interface Item {
@@ -62,18 +69,6 @@ export interface Found {
   readonly lines: number
 }
 
-interface Active {
-  readonly scope: Scope.Closeable
-  readonly segment: Segment
-  readonly log: FileSystem.File
-  readonly index: FileSystem.File
-}
-
-interface Waiter {
-  readonly isDone: () => boolean
-  readonly resume: () => void
-}
-
 /** A file system that breaks is treated like a disk that does: whoever waits for it must hear of it. */
 const errorOf = (cause: Cause.Cause<PlatformError>): PlatformError =>
   Option.getOrElse(
@@ -87,7 +82,7 @@ const longestDelay = 5_000
 export class LogWriter {
   readonly segments: Array<Segment>
   /** Lines of which only a piece is stored so far, by run and stream. */
-  readonly openLines = new Set<number>()
+  readonly openLines: Set<number> = new Set()
   /** Where a follower that wants everything from now on begins. */
   end: Position
   closed = false
@@ -107,12 +102,12 @@ export class LogWriter {
   private running = false
   private closing = false
   private readonly hurry = Latch.makeUnsafe(false)
-  private active: Active | undefined = undefined
+  private active: WritableSegment | undefined = undefined
   private resumable: boolean
   private lastRun: number
   private readonly liveRuns = new Map<number, LogRecord>()
   private readonly pins = new Map<number, number>()
-  private waiters: Array<Waiter> = []
+  private readonly waiters = new Waiters()
 
   constructor(files: LogFiles, options: WriterOptions, context: Context.Context<never>, found: Found) {
     this.files = files
@@ -162,14 +157,14 @@ export class LogWriter {
 
   /** Waits until the queue has room again, or output was given up since. */
   room(since: number): Effect.Effect<void> {
-    return this.until(() => !this.isFull || this.failures !== since || this.closed)
+    return this.waiters.until(() => !this.isFull || this.failures !== since || this.closed)
   }
 
   /** Waits until all that is queued now was written or given up. */
   get flushed(): Effect.Effect<void> {
     return Effect.suspend(() => {
       const sequence = this.appended
-      return this.until(() => this.written >= sequence || this.closed)
+      return this.waiters.until(() => this.written >= sequence || this.closed)
     })
   }
 
@@ -177,23 +172,18 @@ export class LogWriter {
   get settled(): Effect.Effect<void> {
     return Effect.suspend(() => {
       const sequence = this.appended
-      return this.until(() => this.written >= sequence || this.problem !== undefined || this.closed)
+      return this.waiters.until(() => this.written >= sequence || this.problem !== undefined || this.closed)
     })
   }
 
   /** Waits for anything to be written after this position, for the end of the store, or for `wake`. */
   changed(since: Position, orElse: () => boolean): Effect.Effect<void> {
-    return this.until(() => this.end !== since || this.closed || orElse())
+    return this.waiters.until(() => this.end !== since || this.closed || orElse())
   }
 
   /** Lets whoever waits look again. */
   wake(): void {
-    const waiters = this.waiters
-    this.waiters = []
-    for (const waiter of waiters) {
-      if (waiter.isDone()) waiter.resume()
-      else this.waiters.push(waiter)
-    }
+    this.waiters.wake()
   }
 
   /** Keeps these segments from being deleted, until it is called off. */
@@ -214,26 +204,15 @@ export class LogWriter {
     return Effect.suspend(() => {
       this.closing = true
       this.hurry.openUnsafe()
-      return this.until(() => !this.running)
+      return this.waiters.until(() => !this.running)
     }).pipe(
-      Effect.andThen(Effect.suspend(() => this.release(this.active))),
+      Effect.andThen(Effect.suspend(() => closeSegment(this.active))),
       Effect.andThen(Effect.sync(() => {
         this.active = undefined
         this.closed = true
         this.wake()
       }))
     )
-  }
-
-  private until(isDone: () => boolean): Effect.Effect<void> {
-    return Effect.callback((resume) => {
-      if (isDone()) return resume(Effect.void)
-      const waiter: Waiter = { isDone, resume: () => resume(Effect.void) }
-      this.waiters.push(waiter)
-      return Effect.sync(() => {
-        this.waiters = this.waiters.filter((other) => other !== waiter)
-      })
-    })
   }
 
   // Begins a turn later, so that whatever is queued in one turn is one write.
@@ -323,7 +302,7 @@ export class LogWriter {
     return count
   }
 
-  private readonly write = Effect.fnUntraced({ self: this }, function*(active: Active) {
+  private readonly write = Effect.fnUntraced({ self: this }, function*(active: WritableSegment) {
     const count = this.batch(active.segment)
     const items = this.queue.slice(0, count)
     this.inFlight = count
@@ -376,10 +355,16 @@ export class LogWriter {
   }
 
   private readonly resume: Effect.Effect<void, PlatformError> = Effect.suspend(() =>
-    Effect.tapError(this.open_(this.segments.at(-1)!, "r+"), () =>
-      Effect.sync(() => {
+    Effect.matchEffect(openToWrite(this.files, this.segments.at(-1)!, "r+"), {
+      onSuccess: (active) =>
+        Effect.sync(() => {
+          this.active = active
+        }),
+      onFailure: (error) => {
         this.resumable = false
-      }))
+        return Effect.fail(error)
+      }
+    })
   )
 
   private readonly rotate: Effect.Effect<void, PlatformError> = Effect.gen({ self: this }, function*() {
@@ -390,12 +375,9 @@ export class LogWriter {
     const segment: Segment = { number, records: 0, bytes: 0, extent: emptyExtent() }
     const live = Array.from(this.liveRuns.values(), (record) => ({ ...record, flags: record.flags | Flag.repeated }))
     const previous = this.active
-    yield* this.open_(segment, "w+", (index) =>
-      Effect.andThen(
-        index.writeAll(
-          encodeHeader({ lastRun: this.lastRun, time, bytes: this.end.bytes, lines: this.end.lines })
-        ),
-        live.length === 0 ? Effect.void : index.writeAll(encodeAll(live))
+    this.active = yield* openToWrite(this.files, segment, "w+", (index) =>
+      index.writeAll(
+        encodeAll(live, { lastRun: this.lastRun, time, bytes: this.end.bytes, lines: this.end.lines })
       ))
     for (const record of live) extend(segment.extent!, record.run, record.time)
     segment.records = 1 + live.length
@@ -403,28 +385,7 @@ export class LogWriter {
     this.segments.push(segment)
     this.end = { ...this.end, segment: number, record: segment.records, offset: 0 }
     this.wake()
-    yield* this.release(previous)
-  })
-
-  /** Both files, or none of them. */
-  private readonly open_ = Effect.fnUntraced({ self: this }, function*(
-    segment: Segment,
-    flag: "r+" | "w+",
-    prepare: (index: FileSystem.File) => Effect.Effect<void, PlatformError> = () => Effect.void
-  ) {
-    const { fs, indexPath, logPath } = this.files
-    const scope = yield* Scope.make()
-    const options = { flag, mode: 0o600 } as const
-    const opened = Effect.gen(function*() {
-      const log = yield* fs.open(logPath(segment.number), options)
-      const index = yield* fs.open(indexPath(segment.number), options)
-      yield* prepare(index)
-      return { scope, segment, log, index }
-    })
-    this.active = yield* Effect.onError(
-      Scope.provide(opened, scope),
-      (cause) => Scope.close(scope, Exit.failCause(cause))
-    )
+    yield* closeSegment(previous)
   })
 
   private readonly deleteOldest: Effect.Effect<void, PlatformError> = Effect.gen({ self: this }, function*() {
@@ -438,8 +399,4 @@ export class LogWriter {
       this.wake()
     }
   })
-
-  private release(active: Active | undefined): Effect.Effect<void> {
-    return active === undefined ? Effect.void : Scope.close(active.scope, Exit.void)
-  }
 }

@@ -153,7 +153,7 @@ const endsWell = (command: Command.Command): Effect.Effect<void, string, Spawner
     Run.start(
       Command.withOptions(command, { stdout: "ignore", stderr: "ignore" }),
       { stop: { signal: "SIGKILL", graceMillis: 0 }, killMillis: 1000, drainMillis: 0 },
-      () => Effect.succeed({ read: Effect.void, onEnd: () => Effect.void })
+      () => Effect.succeed({ read: Effect.void, onEnd: () => Effect.void, onSignalFailed: () => Effect.void })
     ),
     (run) => run.ended,
     (run) => run.kill

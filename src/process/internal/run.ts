@@ -15,7 +15,7 @@ import * as Schedule from "effect/Schedule"
 import * as Stream from "effect/Stream"
 import type * as Command from "../Command.ts"
 import * as ExitStatus from "../ExitStatus.ts"
-import type { SpawnFailed } from "../ProcessError.ts"
+import type { SignalFailed, SpawnFailed } from "../ProcessError.ts"
 import type { Signal } from "../Signal.ts"
 import { type Member, type Process, Spawner } from "../Spawner.ts"
 
@@ -60,10 +60,12 @@ export interface Run {
   readonly isStopping: () => boolean
 }
 
-/** What goes with a run: what reads its output, and who hears of its end before anybody who waits for it. */
+/** What goes with a run: what reads its output, and who hears of it before anybody who waits for it. */
 export interface Attached {
   readonly read: Effect.Effect<void>
   readonly onEnd: (ended: Ended) => Effect.Effect<void>
+  /** The signal that asks for the end could not be sent; SIGKILL comes when the grace is over. */
+  readonly onSignalFailed: (error: SignalFailed) => Effect.Effect<void>
 }
 
 /** Starts a command. `onStart` hears of the run before anything can happen to it. */
@@ -84,7 +86,7 @@ export const start = (
     const reading = yield* Effect.forkDetach(attached.read, { uninterruptible: false })
     yield* Effect.forkDetach(
       Effect.flatMap(
-        live(run, limits, asked, reading),
+        live(run, limits, asked, reading, attached.onSignalFailed),
         (end) => Effect.andThen(attached.onEnd(end), Deferred.succeed(ended, end))
       ),
       { uninterruptible: false }
@@ -126,12 +128,13 @@ const live = Effect.fnUntraced(function*(
   { command, process, startedAt }: Run,
   limits: Limits,
   asked: Asked,
-  reading: Fiber.Fiber<void>
+  reading: Fiber.Fiber<void>,
+  onSignalFailed: Attached["onSignalFailed"]
 ) {
   const feeding = yield* Effect.forkDetach(feed(command, process), { startImmediately: true })
   const stop = yield* Effect.raceFirst(Effect.as(process.status, undefined), Deferred.await(asked.stop))
-  const forced = yield* empty(process, stop, limits, Deferred.await(asked.kill))
-  const survivors = (yield* process.members).map(name)
+  const forced = yield* empty({ process, limits, asked, onSignalFailed }, stop)
+  const survivors = (yield* process.members).map(showMember)
   const status = yield* within(process.status, survivors.length === 0 ? Infinity : 0, unkillable)
   yield* within(Fiber.await(reading), limits.drainMillis, undefined)
   yield* Fiber.interruptAll([reading, feeding])
@@ -140,7 +143,8 @@ const live = Effect.fnUntraced(function*(
   return ended
 })
 
-const name = (member: Member): string => `${member.command} (pid ${member.pid}, ${member.state})`
+/** A member as a person would look for it. */
+export const showMember = (member: Member): string => `${member.command} (pid ${member.pid}, ${member.state})`
 
 /** Not by the spawner: there, a stream that fails would hide how the program ends. */
 const feed = ({ settings }: Command.Command, process: Process): Effect.Effect<void> =>
@@ -157,27 +161,46 @@ const within = <A, B>(effect: Effect.Effect<A>, millis: number, otherwise: B): E
     Option.getOrElse((): A | B => otherwise)
   )
 
-/** Empties the group; whether that took SIGKILL. `asked` is not there if the program has ended by itself. */
-const empty = Effect.fnUntraced(function*(
-  process: Process,
-  asked: Stop | undefined,
-  limits: Limits,
-  hurry: Effect.Effect<void>
-) {
-  if (asked === undefined && (yield* process.members).length === 0) return false
-  const { graceMillis, signal } = asked ?? limits.stop
-  if (graceMillis > 0) {
-    yield* send(process, signal)
-    // A stopped process would hear it only once it goes on.
-    yield* send(process, "SIGCONT")
-    const inTime = Effect.raceFirst(Effect.as(process.empty, true), Effect.as(hurry, false))
-    if (yield* within(inTime, graceMillis, false)) return false
-  }
+/** What it takes to empty a group. */
+interface Emptying {
+  readonly process: Process
+  readonly limits: Limits
+  readonly asked: Asked
+  readonly onSignalFailed: Attached["onSignalFailed"]
+}
+
+/** Empties the group; whether that took SIGKILL. `stop` is not there if the program has ended by itself. */
+const empty = Effect.fnUntraced(function*(emptying: Emptying, stop: Stop | undefined) {
+  const { asked, limits, process } = emptying
+  if ((yield* process.members).length === 0) return false
+  let outcome = stop === undefined
+    // Somebody may still say how it is to be ended.
+    ? yield* ask(emptying, limits.stop, Deferred.await(asked.stop))
+    : stop
+  if (typeof outcome === "object") outcome = yield* ask(emptying, outcome, Effect.never)
+  if (outcome === "ended") return false
   // Again and again: a process that was just forked may not have been in the group when the signal was sent.
-  const killing = Effect.repeat(send(process, "SIGKILL"), Schedule.spaced(20))
+  const killing = Effect.repeat(Effect.ignore(process.signal("SIGKILL")), Schedule.spaced(20))
   yield* within(Effect.raceFirst(process.empty, killing), limits.killMillis, undefined)
   return true
 })
 
-/** Nobody left, or not ours to signal: what is left is seen in the group itself. */
-const send = (process: Process, signal: Signal): Effect.Effect<void> => Effect.ignore(process.signal(signal))
+/** Asks for the end and waits for it, until the grace is over or something else is asked for. */
+const ask = Effect.fnUntraced(function*<A>(
+  { asked, onSignalFailed, process }: Emptying,
+  { graceMillis, signal }: Stop,
+  otherwise: Effect.Effect<A>
+) {
+  if (graceMillis <= 0) return "over"
+  yield* Effect.catch(process.signal(signal), onSignalFailed)
+  // A stopped process would hear it only once it goes on.
+  yield* Effect.ignore(process.signal("SIGCONT"))
+  const first = Effect.raceFirst(
+    Effect.raceFirst(
+      Effect.as(process.empty, "ended" as const),
+      Effect.as(Deferred.await(asked.kill), "over" as const)
+    ),
+    otherwise
+  )
+  return yield* within(first, graceMillis, "over" as const)
+})

@@ -3,32 +3,39 @@ import { type ChildProcess, spawn } from "node:child_process"
 import { once } from "node:events"
 import { type Child, children, obey, tell } from "./children.ts"
 
-const running = new Map<string, ChildProcess>()
+interface Running {
+  readonly process: ChildProcess
+  readonly spawned: Promise<unknown>
+}
+
+const running = new Map<string, Running>()
 let stopping = false
 
-const start = ({ argv: [program, ...args], name }: Child): Promise<unknown> => {
-  const child = spawn(program, args, { detached: true, stdio: ["ignore", "pipe", "pipe"] })
-  child.stdout.resume()
-  child.stderr.resume()
-  running.set(name, child)
-  child.once("exit", () => {
-    running.delete(name)
-    if (!stopping) void start({ argv: [program, ...args], name })
+const start = (child: Child): Promise<unknown> => {
+  const [program, ...args] = child.argv
+  const process = spawn(program, args, { detached: true, stdio: ["ignore", "pipe", "pipe"] })
+  process.stdout.resume()
+  process.stderr.resume()
+  const spawned = once(process, "spawn")
+  running.set(child.name, { process, spawned })
+  process.once("exit", () => {
+    running.delete(child.name)
+    if (!stopping) void start(child)
   })
-  return once(child, "spawn")
+  return spawned
 }
 
 const stop = (): void => {
   stopping = true
-  for (const child of running.values()) child.kill("SIGTERM")
+  for (const { process } of running.values()) process.kill("SIGTERM")
 }
 
 const restart = async (name: string): Promise<void> => {
-  const child = running.get(name)!
+  const { process } = running.get(name)!
   const from = performance.now()
-  child.kill("SIGKILL")
-  await once(child, "exit")
-  await once(running.get(name)!, "spawn")
+  process.kill("SIGKILL")
+  await once(process, "exit")
+  await running.get(name)!.spawned
   tell("restart", performance.now() - from)
 }
 
