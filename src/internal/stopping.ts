@@ -127,20 +127,18 @@ const askAndWait = (engine: Engine, cell: Cell, state: Stopping, graceEnd: numbe
   const limits = { grace: graceEnd, hard: graceEnd + patience(engine, cell, graceEnd) }
   bounce(engine.dispatcher, () => run.ask(limits), undefined)
   if (cell.state !== state) return
-  const insist = () => {
+  const insist = (hasExpired: boolean) => {
     // A hurry cuts graces only: a child that cleans up has its time.
     state.hurry = notWaiting
+    if (hasExpired) engine.telemetry.graceExpired(engine, cell)
     bounce(engine.dispatcher, interrupt, run)
     if (cell.state === state) awaitEnd(engine, cell, state)
   }
-  const cancel = after(engine, cell, state, graceEnd - engine.now, () => {
-    engine.telemetry.graceExpired(engine, cell)
-    insist()
-  })
+  const cancel = after(engine, cell, state, graceEnd - engine.now, () => insist(true))
   state.hurry = () => {
     if (cell.state !== state) return
     cancel()
-    insist()
+    insist(false)
   }
 }
 
