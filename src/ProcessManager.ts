@@ -54,9 +54,11 @@ const run = <E, R>(manager: ProcessManager<E, R>): Effect.Effect<void, E, R> =>
       const { engine } = open(manager, context, true)
       engine.whenClosed((exit) => resume(exit as Exit.Exit<void, E>))
       engine.begin(manager.children)
-      const ended = operations.shutdown(engine, () => engine.shutdown())
-      // If it was failing already, what it failed with goes along with the interruption.
-      return Effect.andThen(ended, Effect.suspend(() => engine.outcome as Exit.Exit<void>))
+      return Effect.suspend(() => {
+        const ended = operations.shutdown(engine, () => engine.shutdown())
+        // If it was failing already, what it failed with goes along with the interruption.
+        return Effect.andThen(ended, Effect.suspend(() => engine.outcome as Exit.Exit<void>))
+      })
     })
   )
 

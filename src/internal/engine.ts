@@ -86,8 +86,6 @@ export class Engine {
   /** When it was made; the times of its children are kept relative to it. */
   readonly epoch: number
   readonly telemetry: Telemetry
-  readonly dispatcher: Scheduler.SchedulerDispatcher
-  readonly turns: Turns
   readonly fork: <A, E>(effect: Effect.Effect<A, E>) => Fiber.Fiber<A, E>
   readonly intensity: restarting.Intensity | undefined
   readonly cells: Map<string, Cell> = new Map()
@@ -109,6 +107,7 @@ export class Engine {
   /** The reconciliation that is under way. */
   reconciling: Fiber.Fiber<unknown, unknown> | undefined = undefined
   private keepAlive: boolean
+  private madeTurns: Turns | undefined = undefined
   private readonly clock: Clock.Clock
   private readonly timer: ReturnType<typeof setInterval> | undefined
   private readonly onReady: Array<() => void> = []
@@ -133,16 +132,19 @@ export class Engine {
     this.parent = parent
     this.path = parent === undefined ? "" : parent.engine.pathOf(parent.cell)
     this.depth = parent === undefined ? 0 : parent.engine.depth + 1
-    this.tree = parent === undefined ? new Tree() : parent.engine.tree
     this.isFollowed = options.isFollowed
     this.speaks = options.speaks
     this.budgetMillis = parent === undefined ? options.budgetMillis : this.budgetUnder(parent)
-    this.base = Context.makeUnsafe(new Map(options.context.mapUnsafe).set(supervisorKey, options.handle(this)))
+    // Flat, so that what is added for each child stays a small difference to it.
+    this.base = Context.makeUnsafe(
+      Context.addUnsafe(options.context, supervisorKey, options.handle(this)).mapUnsafe
+    )
     this.fork = Effect.runForkWith(this.base)
     this.clock = Context.get(this.base, Clock.Clock)
     this.epoch = this.now
-    this.dispatcher = Context.get(this.base, Scheduler.Scheduler).makeDispatcher()
-    this.turns = new Turns(this.dispatcher)
+    this.tree = parent === undefined
+      ? new Tree(Context.get(this.base, Scheduler.Scheduler).makeDispatcher())
+      : parent.engine.tree
     this.telemetry = new Telemetry(this.base, this.dispatcher)
     this.intensity = restarting.makeIntensity(options.settings)
     // Effect 4's runtime does not keep the process alive for a fiber that only waits; a timer does. One per tree.
@@ -158,6 +160,14 @@ export class Engine {
 
   get prefix(): string {
     return this.path === "" ? "" : `${this.path}/`
+  }
+
+  get dispatcher(): Scheduler.SchedulerDispatcher {
+    return this.tree.dispatcher
+  }
+
+  get turns(): Turns {
+    return this.madeTurns ??= new Turns(this.dispatcher)
   }
 
   pathOf(cell: Cell): string {

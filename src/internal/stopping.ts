@@ -116,54 +116,58 @@ const stopRun = (
   engine.transition(cell, state)
   if (atOnce && cell.state === state) bounce(engine.dispatcher, interrupt, run)
   if (cell.state !== state) return undefined
-  engine.fork(atOnce ? waitOrAbandon(engine, cell, state) : askAndWait(engine, cell, state, graceEnd))
+  if (atOnce) awaitEnd(engine, cell, state)
+  else askAndWait(engine, cell, state, graceEnd)
   return engine.until(cell, () => cell.state !== state)
 }
 
-const askAndWait = Effect.fnUntraced(function*(engine: Engine, cell: Cell, state: Stopping, graceEnd: number) {
+/** Asks for the end, and insists when the grace is over or nobody wants to wait for it any more. */
+const askAndWait = (engine: Engine, cell: Cell, state: Stopping, graceEnd: number): void => {
   const { run } = state
   const limits = { grace: graceEnd, hard: graceEnd + patience(engine, cell, graceEnd) }
   bounce(engine.dispatcher, () => run.ask(limits), undefined)
-  yield* leaves(engine, cell, state, graceEnd - engine.now, (end) => {
-    state.hurry = () => {
-      state.hurry = notWaiting
-      end()
-    }
-  })
-  const wasHurried = state.hurry === notWaiting
-  // A hurry cuts graces only: a child that cleans up has its time.
-  state.hurry = notWaiting
   if (cell.state !== state) return
-  if (!wasHurried) engine.telemetry.graceExpired(engine, cell)
-  bounce(engine.dispatcher, interrupt, run)
-  yield* waitOrAbandon(engine, cell, state)
-})
+  const insist = (hasExpired: boolean) => {
+    // A hurry cuts graces only: a child that cleans up has its time.
+    state.hurry = notWaiting
+    if (hasExpired) engine.telemetry.graceExpired(engine, cell)
+    bounce(engine.dispatcher, interrupt, run)
+    if (cell.state === state) awaitEnd(engine, cell, state)
+  }
+  const cancel = after(engine, cell, state, graceEnd - engine.now, () => insist(true))
+  state.hurry = () => {
+    if (cell.state !== state) return
+    cancel()
+    insist(false)
+  }
+}
 
-const waitOrAbandon = Effect.fnUntraced(function*(engine: Engine, cell: Cell, state: Stopping) {
-  yield* leaves(engine, cell, state, patience(engine, cell, engine.now))
-  if (cell.state === state) abandon(engine, cell, state)
-})
+/** Waits for the end of a child that was interrupted, and lets go of one that would not end. */
+const awaitEnd = (engine: Engine, cell: Cell, state: Stopping): void => {
+  after(engine, cell, state, patience(engine, cell, engine.now), () => abandon(engine, cell, state))
+}
 
-/** Waits until a child has left its state, but not for longer than so long. */
-const leaves = (
+/** Does something when a child was in its state for so long; nothing if it leaves it before, or if that is cancelled. */
+const after = (
   engine: Engine,
   cell: Cell,
   state: CellState,
   millis: number,
-  onHurry: (end: () => void) => void = notWaiting
-): Effect.Effect<void> =>
-  Effect.callback((resume) => {
-    if (cell.state !== state) return resume(Effect.void)
-    const timer = millis === Number.POSITIVE_INFINITY ? undefined : engine.fork(Effect.sleep(millis))
-    const end = () => {
-      unwatch()
-      timer?.interruptUnsafe()
-      resume(Effect.void)
-    }
-    const unwatch = cell.watch(() => cell.state === state ? undefined : end())
-    timer?.addObserver((slept) => Exit.isSuccess(slept) ? end() : undefined)
-    onHurry(end)
+  then: () => void
+): () => void => {
+  if (millis === Number.POSITIVE_INFINITY) return notWaiting
+  const timer = engine.fork(Effect.sleep(millis))
+  const cancel = () => {
+    unwatch()
+    timer.interruptUnsafe()
+  }
+  const unwatch = cell.watch(() => cell.state === state ? undefined : cancel())
+  timer.addObserver((slept) => {
+    unwatch()
+    if (Exit.isSuccess(slept) && cell.state === state) then()
   })
+  return cancel
+}
 
 /** How long an interrupted child is waited for. A tenth of what is left stays for its supervisor to tell about it. */
 const patience = (engine: Engine, cell: Cell, from: number): number => {
@@ -213,8 +217,7 @@ export const finalizing = (engine: Engine, run: Incarnation, exit: Exit.Exit<unk
   const { cell } = run
   const { state } = cell
   if (state._tag !== "Starting" && state._tag !== "Running") return
-  engine.fork(leaves(engine, cell, state, cell.settings.abandonAfterMillis)).addObserver(() => {
-    if (cell.state !== state) return
+  after(engine, cell, state, cell.settings.abandonAfterMillis, () => {
     const { overlap, restart } = cell.settings
     if (overlap) {
       letGo(engine, run, undefined)

@@ -79,6 +79,8 @@ const levels: Record<State["_tag"], Level | undefined> = {
 /** The place of a state in `tags`. */
 const indexOf = (tag: State["_tag"]): number => tags.indexOf(tag)
 
+const zeros = tags.map(() => 0)
+
 /** How loud each transition is, as a number, by the place of the state. */
 const ordinals = tags.map((tag) => {
   const level = levels[tag]
@@ -105,7 +107,7 @@ export class Telemetry {
   private readonly base: Context.Context<never>
   private readonly dispatcher: SchedulerDispatcher
   private readonly minimum: number
-  private readonly deltas: Array<number> = tags.map(() => 0)
+  private readonly deltas = zeros.slice()
   private readonly uptimes: Array<number> = []
   private started = 0
   private dirty = false

@@ -1,12 +1,13 @@
 /**
- * What all supervisors of one tree share: who reads its events, and what could not be stopped. With no reader, an event
- * costs one comparison.
+ * What all supervisors of one tree share: its turns of the event loop, who reads its events, and what could not be
+ * stopped. With no reader, an event costs one comparison.
  *
  * Floor 2.
  */
 import type * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Queue from "effect/Queue"
+import type { SchedulerDispatcher } from "effect/Scheduler"
 import type { Scope } from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { SupervisorEvent } from "../SupervisorEvent.ts"
@@ -38,9 +39,15 @@ const relativeTo = (prefix: string, event: SupervisorEvent): SupervisorEvent => 
 }
 
 export class Tree {
+  /** Runs what has to wait for the next turn of the event loop. */
+  readonly dispatcher: SchedulerDispatcher
   /** The incarnations that would not end and still run, with their paths: known even when their supervisors are gone. */
   readonly abandoned: Map<object, string> = new Map()
   private readonly readers = new Set<Reader>()
+
+  constructor(dispatcher: SchedulerDispatcher) {
+    this.dispatcher = dispatcher
+  }
 
   get observed(): boolean {
     return this.readers.size > 0

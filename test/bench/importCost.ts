@@ -2,8 +2,7 @@
 import * as Effect from "effect/Effect"
 import { execFileSync } from "node:child_process"
 import { globSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
-import { createRequire } from "node:module"
-import { dirname, join } from "node:path"
+import { join } from "node:path"
 import { fileURLToPath, pathToFileURL } from "node:url"
 import { inFreshProcess } from "./freshProcess.ts"
 import { atMostTimes, compare, figure, type Scenario } from "./harness.ts"
@@ -23,12 +22,7 @@ const used = (): ReadonlyArray<string> => {
 
 /** The core as it is published, and a module that imports what it uses, in a folder of this run. */
 const build = (folder: string) => {
-  const tsc = join(dirname(createRequire(import.meta.url).resolve("typescript/package.json")), "bin/tsc")
-  const noTypes = ["declaration", "declarationMap", "isolatedDeclarations"].flatMap((
-    option
-  ) => [`--${option}`, "false"])
-  const options = ["-p", "tsconfig.build.json", "--outDir", join(folder, "dist"), "--noCheck", ...noTypes]
-  execFileSync(process.execPath, [tsc, ...options], { cwd: root })
+  execFileSync(process.execPath, ["bundle.ts", join(folder, "dist")], { cwd: root })
   writeFileSync(join(folder, "modules.mjs"), used().map((module) => `import "${module}"\n`).join(""))
   writeFileSync(join(folder, "package.json"), `{ "type": "module" }`)
 }
