@@ -22,7 +22,7 @@ const used = (): ReadonlyArray<string> => {
 
 /** The core as it is published, and a module that imports what it uses, in a folder of this run. */
 const build = (folder: string) => {
-  execFileSync(process.execPath, ["bundle.ts", join(folder, "dist")], { cwd: root })
+  execFileSync(process.execPath, [".ci/bundle.ts", join(folder, "dist")], { cwd: root })
   writeFileSync(join(folder, "modules.mjs"), used().map((module) => `import "${module}"\n`).join(""))
   writeFileSync(join(folder, "package.json"), `{ "type": "module" }`)
 }

@@ -140,6 +140,7 @@ class Model {
       const entry = this.queue.shift()
       if (entry === undefined) break
       this.perform(entry)
+      this.answerWaiters()
     }
     this.answerWaiters()
   }

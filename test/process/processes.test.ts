@@ -1,5 +1,5 @@
 import { assert, describe } from "@effect/vitest"
-import { Effect, Fiber, Redacted, Result, Stream } from "effect"
+import { Effect, Fiber, PlatformError, Redacted, Result, Stream } from "effect"
 import { Command, ExitStatus, Job, ProcessError, Spawner } from "effect-supervisor/process"
 import { chmodSync, existsSync, mkdirSync, statSync, writeFileSync } from "node:fs"
 import {
@@ -153,12 +153,22 @@ describe("Command: descriptors", () => {
       assert.isBelow(millis, 500)
     }))
 
-  real("one that does not read all of its input is as good as any other", () =>
+  real("one that does not read all of its input is as good as any other", ({ logged }) =>
     Effect.gen(function*() {
       const lines = bytes(...Array.from({ length: 100 }, () => "line\n".repeat(10_000)))
       const { status, stdout } = yield* ran(Command.make("head", ["-n", "1"], { stdin: lines }))
       assert.deepStrictEqual([status, stdout], [ExitStatus.Exited({ code: 0 }), ["line"]])
-      assert.deepStrictEqual((yield* ran(Command.make("true", [], { stdin: lines }))).status._tag, "Exited")
+      assert.strictEqual((yield* ran(Command.make("true", [], { stdin: lines }))).status._tag, "Exited")
+      assert.deepStrictEqual(logged, [])
+    }))
+
+  real("a stream that fails is the end of its input, and is told", ({ logged }) =>
+    Effect.gen(function*() {
+      const broken = PlatformError.systemError({ _tag: "Unknown", module: "Test", method: "read", description: "broken" })
+      const { stdout } = yield* ran(sh("cat; echo end", { stdin: Stream.concat(bytes("line\n"), Stream.fail(broken)) }))
+      assert.deepStrictEqual(stdout, ["line", "end"])
+      assert.strictEqual(logged.length, 1)
+      assert.include(logged[0], "Warn")
     }))
 
   real("what is written reaches it in order, until the input is ended", () =>
