@@ -135,6 +135,8 @@ const ignoredByDefault: ReadonlySet<Signal> = new Set([
 interface Live extends Member {
   readonly handlers: Map<Signal, Effect.Effect<unknown>>
   readonly ended: Deferred.Deferred<ExitStatus.ExitStatus>
+  /** The handlers that run; they end with their process. */
+  readonly handling: Set<Fiber.Fiber<unknown, unknown>>
   signaled: Signal | undefined
   fiber: Fiber.Fiber<unknown, unknown> | undefined
 }
@@ -175,6 +177,7 @@ class Group {
         state: "S",
         handlers: new Map(),
         ended: Deferred.makeUnsafe(),
+        handling: new Set(),
         signaled: undefined,
         fiber: undefined
       }
@@ -189,6 +192,7 @@ class Group {
 
   private ended(live: Live, exit: Exit.Exit<ExitStatus.ExitStatus | number | void>): void {
     this.live.delete(live)
+    for (const fiber of live.handling) fiber.interruptUnsafe()
     if (this.live.size === 0) {
       // As with real pipes: they end when nobody can write to them any more.
       for (const pipe of this.outputs.values()) Queue.endUnsafe(pipe)
@@ -214,16 +218,18 @@ class Group {
   }
 
   private pipe(pipes: Map<number, Pipe>, descriptor: number): Effect.Effect<Pipe> {
-    const pipe = pipes.get(descriptor)
-    if (pipe !== undefined) return Effect.succeed(pipe)
-    return Effect.tap(Queue.unbounded<Uint8Array, Cause.Done>(), (pipe) =>
-      Effect.sync(() => {
-        pipes.set(descriptor, pipe)
-        const isEnded = pipes === this.outputs
-          ? this.live.size === 0
-          : descriptor === 0 && this.command.settings.stdin === "ignore"
-        if (isEnded) Queue.endUnsafe(pipe)
-      }))
+    return Effect.suspend(() => {
+      const pipe = pipes.get(descriptor)
+      if (pipe !== undefined) return Effect.succeed(pipe)
+      return Effect.tap(Queue.unbounded<Uint8Array, Cause.Done>(), (pipe) =>
+        Effect.sync(() => {
+          pipes.set(descriptor, pipe)
+          const isEnded = pipes === this.outputs
+            ? this.live.size === 0
+            : descriptor === 0 && this.command.settings.stdin === "ignore"
+          if (isEnded) Queue.endUnsafe(pipe)
+        }))
+    })
   }
 
   private write(descriptor: number, bytes: Uint8Array): Effect.Effect<void> {
@@ -260,7 +266,12 @@ class Group {
 
   private deliver(live: Live, signal: Signal): Effect.Effect<void> {
     const handler = signal === "SIGKILL" || signal === "SIGSTOP" ? undefined : live.handlers.get(signal)
-    if (handler !== undefined) return Effect.asVoid(Effect.forkDetach(handler))
+    if (handler !== undefined) {
+      return Effect.map(Effect.forkDetach(handler), (fiber) => {
+        live.handling.add(fiber)
+        fiber.addObserver(() => live.handling.delete(fiber))
+      })
+    }
     if (ignoredByDefault.has(signal)) return Effect.void
     return Effect.sync(() => {
       live.signaled = signal
@@ -292,8 +303,8 @@ const toProcess = (group: Group): Process => ({
       )
       : group.signal(signal),
   stdin: group.input(0),
-  stdout: group.output(1),
-  stderr: group.output(2),
+  stdout: group.command.settings.stdout === "capture" ? group.output(1) : Stream.empty,
+  stderr: group.command.settings.stderr === "capture" ? group.output(2) : Stream.empty,
   input: (descriptor) => group.input(descriptor),
   output: (descriptor) => group.output(descriptor),
   release: Effect.void

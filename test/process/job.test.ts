@@ -3,7 +3,6 @@ import { assert, describe, it } from "@effect/vitest"
 import { Cause, Deferred, Effect, Exit, Fiber, Layer, Scope, Stream } from "effect"
 import { Command, ExitStatus, type Job, ProcessError, type ScriptedSpawner, Verb } from "effect-supervisor/process"
 import { TestClock } from "effect/testing"
-import { existsSync } from "node:fs"
 import { elapse, settle } from "../support.ts"
 import {
   idle,
@@ -776,9 +775,16 @@ describe("Deleting", () => {
         yield* settle
         const stop = yield* send(job, Verb.stop())
         const restart = yield* send(job, Verb.restart())
-        assert.strictEqual((yield* send(job, Verb.deleteNow)).said(), killed)
-        assert.strictEqual(stop.said(), killed)
+        const now = yield* send(job, Verb.deleteNow)
+        assert.deepStrictEqual([stop.said(), now.said()], [killed, killed])
         assert.strictEqual(restart.said(), "failed: JobDeleted")
+      })))
+
+  it.effect("of two who delete at once the second is told that it was deleted", () =>
+    withJob({}, (job) =>
+      Effect.gen(function*() {
+        const sent = [yield* post(job, Verb.deleteJob()), yield* send(job, Verb.deleteJob())]
+        assert.deepStrictEqual(sent.map(({ said }) => said()), ["done", "noop: already deleted"])
       })))
 
   it.effect("who waits for the run is told how it ended when the job is deleted", () =>
@@ -850,6 +856,20 @@ describe("Closing the scope of a job", () => {
         assert.strictEqual(world.take(), "+1@0 TERM 1@0 KILL 1@10000 -1@10000")
       }))
   }
+
+  it.effect("closing while what a leader left is swept neither shortens nor renews its grace", () =>
+    Effect.gen(function*() {
+      const world = makeWorld({ script: () => leaving(stubborn), timed: true })
+      const { close, job } = yield* scoped(world, { grace: "10 seconds" })
+      yield* job.start
+      yield* elapse("8 seconds")
+      const closing = yield* Effect.forkChild(close)
+      yield* elapse("2999 millis")
+      assert.isUndefined(closing.pollUnsafe())
+      yield* elapse("1 millis")
+      assert.strictEqual(world.take(), "+1@0 TERM 1@1000 KILL 1@11000 -1@11000")
+      yield* Fiber.join(closing)
+    }))
 
   it.effect("a stop whose grace goes on when the scope closes is done, not refused", () =>
     Effect.gen(function*() {
@@ -928,13 +948,13 @@ describe("Closing the scope of a job", () => {
   it.effect("the end of all jobs stops those made by hand, whose directories are there until then", () =>
     Effect.gen(function*() {
       let isThere: boolean | undefined
-      const world = makeWorld({
+      const world: World = makeWorld({
         script: (_, { settings }) => (process) =>
           Effect.gen(function*() {
             const asked = Deferred.makeUnsafe<void>()
             yield* process.on("SIGTERM", Deferred.succeed(asked, undefined))
             yield* Deferred.await(asked)
-            isThere = existsSync(String(settings.env["EFFECT_SUPERVISOR_DATA_DIR"]))
+            isThere = world.has(settings.env["EFFECT_SUPERVISOR_DATA_DIR"])
           })
       })
       const outer = yield* Scope.make()
@@ -947,7 +967,7 @@ describe("Closing the scope of a job", () => {
       yield* Scope.close(outer, Exit.void)
       assert.strictEqual(world.take(), "+1 TERM 1 -1")
       assert.strictEqual(isThere, true)
-      assert.isFalse(existsSync(directory))
+      assert.isFalse(world.has(directory))
       yield* Scope.close(scope, Exit.void)
     }))
 
@@ -960,10 +980,10 @@ describe("Closing the scope of a job", () => {
       const { directory } = yield* job.info
       const closing = yield* Effect.forkChild(close)
       yield* settle
-      assert.isTrue(existsSync(directory))
+      assert.isTrue(world.has(directory))
       yield* elapse("1 second")
       yield* Fiber.join(closing)
-      assert.isFalse(existsSync(directory))
+      assert.isFalse(world.has(directory))
     }))
 })
 
@@ -1400,6 +1420,26 @@ describe("In the same instant", () => {
       }).pipe(Effect.scoped, Effect.provide(world.layer))
     })
     return Effect.forEach(Array.from({ length: 20 }, (_, hops) => hops), one, { discard: true })
+  })
+
+  it.effect("close, and deleteNow while a start is on its way: whoever is told, nothing lives then", () => {
+    const one = Effect.fnUntraced(function*(hops: number) {
+      const world = makeWorld({ slow: 10 })
+      const { close, job } = yield* scoped(world)
+      const start = yield* post(job, Verb.start)
+      const { directory } = yield* job.info
+      const closing = yield* Effect.forkChild(close, { startImmediately: true })
+      for (let hop = 0; hop < hops; hop++) yield* Effect.yieldNow
+      const gone = yield* post(job, Verb.deleteNow)
+      yield* gone.ticket.outcome
+      assert.strictEqual(world.living(), 0, `deleteNow has answered, ${hops} turns later`)
+      yield* Fiber.join(closing)
+      assert.strictEqual(world.living(), 0)
+      assert.isFalse(world.has(directory))
+    })
+    return Effect.forEach(Array.from({ length: 20 }, (_, hops) => hops), (hops) => Effect.scoped(one(hops)), {
+      discard: true
+    })
   })
 
   it.effect("whoever calls may be interrupted at every step: the verb is carried out or was never sent", () =>

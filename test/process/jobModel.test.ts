@@ -91,7 +91,7 @@ type Busy =
     | { readonly phase: "hook" | "spawn"; readonly until: number }
   )
 
-const starters: ReadonlyArray<Kind> = ["start", "restart", "tryRestart"]
+const isStarter = ({ kind }: Entry): boolean => kind === "start" || kind === "restart" || kind === "tryRestart"
 
 /** Knows nothing of fibers, scopes or signals that get lost: states, and what changes them. */
 class Model {
@@ -103,7 +103,7 @@ class Model {
   private run: Run | undefined
   private busy: Busy | undefined
   private queue: Array<Entry> = []
-  private waiters: Array<Entry> = []
+  private waiters: Array<{ readonly entry: Entry; after: Entry | undefined }> = []
   private isDeleted = false
   state = "Pending"
   readonly log: Array<string> = []
@@ -121,7 +121,10 @@ class Model {
     if (this.isDeleted) return this.answer(entry, kind === "delete" ? "noop: already deleted" : "failed: JobDeleted")
     const isEnding = this.busy?.phase === "ending" && this.run !== undefined
     if (kind === "wait") {
-      this.waiters.push(entry)
+      const after = this.run === undefined
+        ? this.queue.findLast(isStarter) ?? (this.busy !== undefined && isStarter(this.busy) ? this.busy : undefined)
+        : undefined
+      this.waiters.push({ entry, after })
       return this.answerWaiters()
     }
     if (kind === "signal" && isEnding) return this.signal(entry)
@@ -133,6 +136,8 @@ class Model {
   private answer({ number }: Entry, answer: string): void {
     assert.isFalse(this.answers.has(number), "the model answers once")
     this.answers.set(number, answer)
+    for (const waiter of this.waiters) if (waiter.after?.number === number) waiter.after = undefined
+    this.answerWaiters()
   }
 
   private next(): void {
@@ -140,9 +145,7 @@ class Model {
       const entry = this.queue.shift()
       if (entry === undefined) break
       this.perform(entry)
-      this.answerWaiters()
     }
-    this.answerWaiters()
   }
 
   private perform(entry: Entry): void {
@@ -186,6 +189,7 @@ class Model {
     const spec = this.specs[this.spawns++ % this.specs.length]!
     if (spec.refused) {
       this.state = "Finished: could not be started: NotFound"
+      this.ending = "done: could not be started: NotFound"
       return this.answer(entry, "failed: SpawnFailed")
     }
     const member = (drain: number): Member => ({ drain, endsAt: Infinity })
@@ -258,7 +262,7 @@ class Model {
     this.log.push(`-${number}`)
     this.state = `Finished: ${status}`
     this.ending = `done: ${status}${isForced ? " (forced)" : ""}`
-    for (const entry of this.waiters.splice(0)) this.answer(entry, this.ending)
+    this.answerWaiters()
     const { busy } = this
     if (busy?.phase !== "ending") return
     this.busy = undefined
@@ -270,6 +274,7 @@ class Model {
     switch (entry.kind) {
       case "restart":
       case "tryRestart":
+        if (this.isDeleted) return this.answer(entry, "failed: JobDeleted")
         return isSuperseded ? this.answer(entry, "failed: Superseded") : this.spawn(entry)
       case "delete":
         this.refuseAll()
@@ -281,10 +286,9 @@ class Model {
 
   /** A stop during a grace: who says stop last is left with nothing running. */
   private hurry(entry: Entry): void {
-    for (const queued of this.queue.filter(({ kind }) => starters.includes(kind))) {
-      this.answer(queued, "failed: Superseded")
-    }
-    this.queue = this.queue.filter(({ kind }) => !starters.includes(kind))
+    const starts = this.queue.filter(isStarter)
+    this.queue = this.queue.filter((entry) => !isStarter(entry))
+    for (const queued of starts) this.answer(queued, "failed: Superseded")
     if (this.busy?.phase === "ending") this.busy.superseded = true
     // All that comes after it comes after the end of the run.
     const { number } = this.run!
@@ -301,15 +305,13 @@ class Model {
     this.answer(entry, "done")
   }
 
+  /** Those for whom no run goes on and none is to come. */
   private answerWaiters(): void {
     if (this.run !== undefined) return
-    const coming = [...(this.busy === undefined ? [] : [this.busy]), ...this.queue]
-    const first = coming.find(({ kind }) => starters.includes(kind))?.number ?? Infinity
-    const now = this.waiters.filter(({ number }) => number < first)
-    this.waiters = this.waiters.filter(({ number }) => number > first)
-    const answer = this.state === "Pending" ? "noop: never ran" : this.state.replace("Finished", "done")
-    for (const entry of now) {
-      this.answer(entry, answer.startsWith("done") && this.ending.startsWith(answer) ? this.ending : answer)
+    const ready = this.waiters.filter(({ after }) => after === undefined)
+    this.waiters = this.waiters.filter(({ after }) => after !== undefined)
+    for (const { entry } of ready) {
+      this.answer(entry, this.state === "Pending" ? "noop: never ran" : this.ending)
     }
   }
 
@@ -320,8 +322,8 @@ class Model {
 
   private abort(): void {
     const { busy } = this
-    // These two are done when the run has ended.
-    if (busy === undefined || ["stop", "stopHard", "delete"].includes(busy.kind)) return
+    // It is told when the run has ended.
+    if (busy === undefined || busy.phase === "ending") return
     this.answer(busy, "failed: JobDeleted")
     this.busy = undefined
   }
@@ -330,10 +332,7 @@ class Model {
     if (this.isDeleted && this.run === undefined) return this.answer(entry, "noop: already deleted")
     this.refuseAll()
     this.abort()
-    if (this.run === undefined) {
-      this.answerWaiters()
-      return this.answer(entry, "done")
-    }
+    if (this.run === undefined) return this.answer(entry, "done")
     this.kill()
     this.answer(entry, this.ending)
   }
@@ -342,9 +341,8 @@ class Model {
   close(): void {
     this.refuseAll()
     this.abort()
-    if (this.run === undefined) this.answerWaiters()
     // A grace that goes on is neither cut short nor renewed.
-    else if (this.run.until === Infinity) this.end(grace)
+    if (this.run?.until === Infinity) this.end(grace)
   }
 
   /** The program ends by itself. */

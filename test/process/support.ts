@@ -1,9 +1,29 @@
 /** What the tests of jobs share: jobs on scripted processes, a log of what happens to these, and outcomes in words. */
-import { NodeFileSystem, NodePath } from "@effect/platform-node"
 import { assert } from "@effect/vitest"
-import { Clock, Deferred, Effect, Exit, Layer, type Scope } from "effect"
+import { Clock, Deferred, Effect, Exit, FileSystem, Layer, Path, type Scope } from "effect"
 import { Command, ExitStatus, Job, Jobs, ScriptedSpawner, Spawner, type Verb } from "effect-supervisor/process"
 import { settle } from "../support.ts"
+
+/**
+ * Directories that are there at once: jobs without logs need no more, and no time of the machine passes. Adds them, and
+ * takes them out, with what is in them.
+ */
+const filesIn = (directories: Set<string>): Layer.Layer<FileSystem.FileSystem> => {
+  const add = (path: string) =>
+    Effect.sync(() => {
+      directories.add(path)
+    })
+  const remove = (path: string) =>
+    Effect.sync(() => {
+      for (const one of directories) if (one === path || one.startsWith(`${path}/`)) directories.delete(one)
+    })
+  return FileSystem.layerNoop({
+    makeTempDirectoryScoped: () =>
+      Effect.acquireRelease(Effect.as(add("/nowhere"), "/nowhere"), () => remove("/nowhere")),
+    makeDirectory: add,
+    remove
+  })
+}
 
 type Script = ScriptedSpawner.Script
 
@@ -57,6 +77,7 @@ export interface WorldOptions {
 export const makeWorld = (options: WorldOptions = {}) => {
   const log: Array<string> = []
   const commands: Array<Command.Command> = []
+  const directories = new Set<string>()
   const ends: Array<Deferred.Deferred<number>> = []
   let living = 0
 
@@ -119,10 +140,12 @@ export const makeWorld = (options: WorldOptions = {}) => {
     /** What jobs need; with the clock of the test, so it is to be provided within that. */
     layer: Jobs.layer().pipe(
       Layer.provideMerge(spawner.pipe(Layer.provide(scripted))),
-      Layer.provideMerge(Layer.mergeAll(NodeFileSystem.layer, NodePath.layer)),
+      Layer.provideMerge(Layer.mergeAll(filesIn(directories), Path.layer)),
       Layer.fresh
     ),
     log,
+    /** Whether there is something at or under this path. */
+    has: (path: unknown): boolean => [...directories].some((one) => one === path || one.startsWith(`${String(path)}/`)),
     /** The commands that were started. */
     commands,
     /** What was logged since the last time. */

@@ -44,6 +44,8 @@ interface Entry {
   readonly outcome: Deferred.Deferred<Outcome>
   fiber: Fiber.Fiber<unknown, unknown> | undefined
   step: Step
+  /** Its fiber is to be interrupted, which may not be known yet: it may be in its first step. */
+  isAborted: boolean
   /** What came after it and is not to find it going on. */
   supersededBy: Verb.Verb | undefined
 }
@@ -103,6 +105,7 @@ export class JobEngine {
       outcome: Deferred.makeUnsafe(),
       fiber: undefined,
       step: "waiting",
+      isAborted: false,
       supersededBy: undefined
     }
     this.accept(entry)
@@ -173,6 +176,7 @@ export class JobEngine {
   private detach(entry: Entry, effect: Effect.Effect<Outcome, never, Spawner>, after?: () => void): void {
     const fiber = Effect.runForkWith(this.context)(effect)
     entry.fiber = fiber
+    if (entry.isAborted) fiber.interruptUnsafe()
     fiber.addObserver((exit) => {
       this.tell(entry, Exit.isSuccess(exit) ? exit.value : this.deleted(entry.verb))
       after?.()
@@ -389,20 +393,21 @@ export class JobEngine {
   private end(run: Run.Run, how: "now" | "gracefully"): Effect.Effect<Run.Ended> {
     if (how === "now") return run.kill
     // A grace that has begun is not cut short, nor does it begin anew.
-    return run.isStopping() ? run.ended : run.stop(this.config.toStop({}))
+    return run.isEnding() ? run.ended : run.stop(this.config.toStop({}))
   }
 
   /** Gives up what is being carried out. */
   private readonly abort: Effect.Effect<void> = Effect.suspend(() => {
     const { busy } = this
-    if (busy?.fiber === undefined) return Effect.void
+    if (busy === undefined) return Effect.void
     // It ends the run, as is to be done now, and is told so.
     if (busy.step === "ending" || busy.verb._tag === "Delete") return Effect.void
     // What has been started is not to be lost sight of.
-    if (busy.step === "spawning") return Effect.asVoid(Fiber.await(busy.fiber))
+    if (busy.step === "spawning" && busy.fiber !== undefined) return Effect.asVoid(Fiber.await(busy.fiber))
     // Somebody else's code, of which nobody knows how long it takes to be interrupted.
     this.tell(busy, this.deleted(busy.verb))
-    busy.fiber.interruptUnsafe()
+    busy.isAborted = true
+    busy.fiber?.interruptUnsafe()
     return Effect.void
   })
 }

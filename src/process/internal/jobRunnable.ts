@@ -112,7 +112,8 @@ const end = (handle: Handle): Effect.Effect<void> =>
     const { run } = handle.engine
     if (run === undefined) return Effect.void
     if (run.isStopping()) return Effect.asVoid(run.kill)
-    return Effect.asVoid(Effect.onInterrupt(run.stop(handle.toStop({})), () => run.kill))
+    const ended = run.isEnding() ? run.ended : run.stop(handle.toStop({}))
+    return Effect.asVoid(Effect.onInterrupt(ended, () => run.kill))
   })
 
 /** From the start of its run to the end of that. */

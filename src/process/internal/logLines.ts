@@ -77,7 +77,11 @@ export class Assembler {
   }
 
   private pushOutput(record: LogRecord, bytes: Buffer, out: Array<LogEntry>): void {
+    // A record of which nothing was written: what is there of its line is in the one before.
+    if (bytes.length === 0) return
     const key = keyOf(record)
+    // The end of what was begun was in a part of the store that was skipped as a whole.
+    if ((record.flags & Flag.continues) === 0) this.drop(record)
     let at = 0
     const carry = this.carries.size > 0 ? this.carries.get(key) : undefined
     const first = carry === undefined ? -1 : bytes.indexOf(lineFeed)

@@ -96,9 +96,9 @@ export const feed: (
 })
 
 /** Bytes that no record speaks of, at the end of a segment, as records. */
-export const unindexed = (offset: number, bytes: number, run: number, time: number): Pick => {
+export const unindexed = (offset: number, bytes: number, run: number, time: number, isFirst: boolean): Pick => {
   const length = Math.min(bytes - offset, spanBytes)
-  const flags = offset + length === bytes ? Flag.endless : 0
+  const flags = (offset + length === bytes ? Flag.endless : 0) | (isFirst ? 0 : Flag.continues)
   const record: LogRecord = { kind: Kind.piece, flags, run, time, length, value: 0, signal: "" }
   return { record, offset, length, isDropped: false }
 }
@@ -119,6 +119,7 @@ export class Scan {
   private view: DataView = new DataView(new ArrayBuffer(0))
   private blockStart: number
   private isBroken = false
+  private isUnindexed = false
   private lastRun = 0
   private lastTime = 0
   private readonly extent: Extent | undefined
@@ -231,7 +232,8 @@ export class Scan {
     if (!this.isBroken && this.record < bound.records) return undefined
     if (this.offset >= bound.bytes) return undefined
     this.isBroken = true
-    const pick = unindexed(this.offset, bound.bytes, this.lastRun, this.lastTime)
+    const pick = unindexed(this.offset, bound.bytes, this.lastRun, this.lastTime, !this.isUnindexed)
+    this.isUnindexed = true
     this.offset += pick.length
     return verdict(this.selection, pick.record) === "read" ? [pick] : []
   }

@@ -39,8 +39,7 @@ export const loadIndex: (open: OpenSegment, bound: Bound) => Effect.Effect<Segme
     }
     const rest: Array<Pick> = []
     for (let at = offsets[count]!; at < bound.bytes; at += rest.at(-1)!.length) {
-      const pick = unindexed(at, bound.bytes, last?.run ?? 0, last?.time ?? 0)
-      rest.push(at === offsets[count]! ? pick : continued(pick))
+      rest.push(unindexed(at, bound.bytes, last?.run ?? 0, last?.time ?? 0, rest.length === 0))
     }
     return {
       open,
@@ -52,11 +51,6 @@ export const loadIndex: (open: OpenSegment, bound: Bound) => Effect.Effect<Segme
       }
     }
   })
-
-const continued = (pick: Pick): Pick => ({
-  ...pick,
-  record: { ...pick.record, flags: pick.record.flags | Flag.continues }
-})
 
 export interface ReverseOptions {
   readonly selection: Selection
@@ -125,7 +119,7 @@ export class ReverseScan {
         const pick = index.pick(at)
         const { record } = pick
         if (record.kind === Kind.runStart && (record.flags & Flag.repeated) === 0) forget(wanted, record.run)
-        if (!isOutput(record) || !wanted.has(keyOf(record))) continue
+        if (!hasBytes(pick) || !wanted.has(keyOf(record))) continue
         // A record of which the end was never written is the beginning of a line as well.
         if (record.kind === Kind.piece || pick.length < record.length) found.push({ open: index.open, pick })
         if (record.kind === Kind.lines || (record.flags & Flag.continues) === 0) wanted.delete(keyOf(record))
@@ -139,6 +133,9 @@ export class ReverseScan {
   })
 }
 
+/** Output of which something is there: of what was being written when its process was killed, there may be nothing. */
+const hasBytes = ({ length, record }: Pick): boolean => isOutput(record) && (length > 0 || record.length === 0)
+
 const forget = (keys: Set<number>, run: number): void => {
   for (const key of keys) if (Math.floor(key / 4) === run) keys.delete(key)
 }
@@ -151,14 +148,15 @@ const begunBefore = (
 ): Set<number> => {
   const begun = new Set<number>()
   const seen = new Set<number>()
-  for (const { record } of picks) {
+  for (const pick of picks) {
+    const { record } = pick
     if (record.kind === Kind.runEnd && (record.flags & Flag.presumed) !== 0) {
       // Whether a line of it was left unfinished the index tells, further back.
       for (let stream = 0; stream < 3; stream++) {
         if (!seen.has(record.run * 4 + stream)) begun.add(record.run * 4 + stream)
       }
     }
-    if (!isOutput(record) || seen.has(keyOf(record))) continue
+    if ((!hasBytes(pick) && !pick.isDropped) || seen.has(keyOf(record))) continue
     seen.add(keyOf(record))
     if ((record.flags & Flag.continues) !== 0) begun.add(keyOf(record))
   }

@@ -58,6 +58,8 @@ export interface Run {
   readonly kill: Effect.Effect<Ended>
   /** It was asked to end. */
   readonly isStopping: () => boolean
+  /** Its program has ended, or it was asked to end. */
+  readonly isEnding: () => boolean
 }
 
 /** What goes with a run: what reads its output, and who hears of it before anybody who waits for it. */
@@ -78,7 +80,7 @@ export const start = (
     const spawner = yield* Spawner
     const process = yield* spawner.spawn(command)
     const startedAt = yield* Clock.currentTimeMillis
-    const asked: Asked = { stop: Deferred.makeUnsafe(), kill: Deferred.makeUnsafe() }
+    const asked: Asked = { stop: Deferred.makeUnsafe(), kill: Deferred.makeUnsafe(), isSwept: false }
     const ended = Deferred.makeUnsafe<Ended>()
     const run = make(process, command, startedAt, limits, asked, Deferred.await(ended))
     const attached = yield* onStart(run)
@@ -97,6 +99,8 @@ export const start = (
 interface Asked {
   readonly stop: Deferred.Deferred<Stop>
   readonly kill: Deferred.Deferred<void>
+  /** The program has ended, and what it left behind is being ended. */
+  isSwept: boolean
 }
 
 const make = (
@@ -119,7 +123,8 @@ const make = (
     ended,
     stop: (stop) => Effect.suspend(() => Deferred.doneUnsafe(asked.stop, Exit.succeed(stop)) ? ended : kill),
     kill,
-    isStopping: () => Deferred.isDoneUnsafe(asked.stop)
+    isStopping: () => Deferred.isDoneUnsafe(asked.stop),
+    isEnding: () => asked.isSwept || Deferred.isDoneUnsafe(asked.stop)
   }
 }
 
@@ -133,6 +138,7 @@ const live = Effect.fnUntraced(function*(
 ) {
   const feeding = yield* Effect.forkDetach(feed(command, process), { startImmediately: true })
   const stop = yield* Effect.raceFirst(Effect.as(process.status, undefined), Deferred.await(asked.stop))
+  asked.isSwept = stop === undefined
   const forced = yield* empty({ process, limits, asked, onSignalFailed }, stop)
   const survivors = (yield* process.members).map(showMember)
   const status = yield* within(process.status, survivors.length === 0 ? Infinity : 0, unkillable)
