@@ -196,7 +196,8 @@ const toProcess = (
     pid: handle.pid,
     status: ended,
     members: group.members,
-    empty: group.empty,
+    // While the program lives there is nothing to look for, and its end is told without a look.
+    empty: Effect.andThen(ended, group.empty),
     usage: group.usage,
     signal: (signal) =>
       Effect.mapError(

@@ -821,6 +821,8 @@ const scoped = Effect.fnUntraced(function*(world: World, options?: JobOptions) {
   const services = yield* Layer.build(world.layer)
   const scope = yield* Scope.make()
   const job = yield* Effect.provideContext(Scope.provide(openJob(options), scope), services)
+  // So that a test that fails is over at once.
+  yield* Effect.addFinalizer(() => job.send(Verb.deleteNow))
   return { job, close: Scope.close(scope, Exit.void) }
 })
 
@@ -1422,11 +1424,11 @@ describe("In the same instant", () => {
     return Effect.forEach(Array.from({ length: 20 }, (_, hops) => hops), one, { discard: true })
   })
 
-  it.effect("close, and deleteNow while a start is on its way: whoever is told, nothing lives then", () => {
+  it.effect("close and deleteNow while a start is on its way: whoever is told, nothing lives or starts after that", () => {
     const one = Effect.fnUntraced(function*(hops: number) {
       const world = makeWorld({ slow: 10 })
       const { close, job } = yield* scoped(world)
-      const start = yield* post(job, Verb.start)
+      yield* post(job, Verb.start)
       const { directory } = yield* job.info
       const closing = yield* Effect.forkChild(close, { startImmediately: true })
       for (let hop = 0; hop < hops; hop++) yield* Effect.yieldNow

@@ -442,6 +442,9 @@ const check = Effect.fnUntraced(function*(
       spawnMillis === 0 ? Effect.succeed(command) : Effect.as(Effect.sleep(spawnMillis), command)
   }).pipe(Scope.provide(scope), Effect.provideContext(services))
 
+  // So that a counterexample is over at once.
+  yield* Effect.addFinalizer(() => job.send(Verb.deleteNow))
+
   const sent = new Map<number, Sent>()
   const compare = (what: string) =>
     Effect.gen(function*() {

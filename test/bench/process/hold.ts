@@ -32,6 +32,8 @@ export interface What {
 const patienceMillis = 4_000
 /** Until what was needed to start is given back, and code that is not used any more. */
 const settleMillis = 2_000
+/** What has not stopped its processes by then counts as this. */
+export const longestStop = 12_000
 
 let lives = 0
 
@@ -96,7 +98,8 @@ export const live = (world: World, subject: Subject, what: What): Effect.Effect<
       : undefined
     const asked = performance.now()
     instance.stop()
-    const stop = yield* until(() => sleepers(prefix).size === 0 ? performance.now() - asked : undefined, 15_000)
+    const stopped = until(() => sleepers(prefix).size === 0 ? performance.now() - asked : undefined, longestStop)
+    const stop = yield* Effect.orElseSucceed(stopped, () => longestStop)
     return { up, upInside, restart, restartInside, memory: idled?.memory, cpu: idled?.cpu, stop }
   })).pipe(
     Effect.timeoutOrElse({ duration: "60 seconds", orElse: () => Effect.fail(new Error("took more than a minute")) })
