@@ -293,6 +293,7 @@ const statusOf = (live: Live, exit: Exit.Exit<ExitStatus.ExitStatus | number | v
 const toProcess = (group: Group): Process => ({
   pid: group.leader!.pid,
   status: Deferred.await(group.leader!.ended),
+  isRunning: Effect.sync(() => group.live.has(group.leader!)),
   members: Effect.sync(() => [...group.live].map(({ command, pid, state }) => ({ pid, command, state }))),
   empty: group.emptied.await,
   usage: Effect.sync(() => ({ cpuMillis: 0, memoryBytes: 0, processes: group.live.size })),

@@ -60,6 +60,8 @@ export interface Process {
   readonly pid: number
   /** How the program ended, as soon as it has; others of its group may live on. */
   readonly status: Effect.Effect<ExitStatus.ExitStatus>
+  /** The program itself has not ended. */
+  readonly isRunning: Effect.Effect<boolean>
   /** Who lives in its group. Zombies do not. */
   readonly members: Effect.Effect<ReadonlyArray<Member>>
   /** Ends when nobody lives in its group any more. */
@@ -195,6 +197,7 @@ const toProcess = (
   return {
     pid: handle.pid,
     status: ended,
+    isRunning: Effect.sync(() => !Deferred.isDoneUnsafe(status)),
     members: group.members,
     // While the program lives there is nothing to look for, and its end is told without a look.
     empty: Effect.andThen(ended, group.empty),

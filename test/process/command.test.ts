@@ -223,11 +223,12 @@ describe("Bad input throws InvalidOption, which names the command and says what 
   }
 })
 
+const spawnFailed = (reason: ProcessError.SpawnFailedReason) =>
+  ExitStatus.SpawnFailed({
+    error: new ProcessError.SpawnFailed({ command: "a", reason, detail: "as it is", cause: undefined })
+  })
+
 describe("An exit status", () => {
-  const spawnFailed = (reason: ProcessError.SpawnFailedReason) =>
-    ExitStatus.SpawnFailed({
-      error: new ProcessError.SpawnFailed({ command: "a", reason, detail: "as it is", cause: undefined })
-    })
   const killed = ExitStatus.Signaled({ signal: "SIGKILL", coreDumped: undefined })
   const aborted = ExitStatus.Signaled({ signal: "SIGABRT", coreDumped: true })
 

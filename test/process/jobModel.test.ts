@@ -17,6 +17,8 @@ const parameters = {
   numRuns: Number(process.env["FC_RUNS"] ?? 150)
 }
 
+const pause = (turns: number) => Effect.forEach(Array.from({ length: turns }), () => Effect.yieldNow, { discard: true })
+
 /** Lets everything that can go on without time go on. */
 const turn = Effect.callback<void>((resume) => {
   setImmediate(() => resume(Effect.void))
@@ -39,6 +41,9 @@ interface Spec {
 
 const scriptOf = (drain: number): ScriptedSpawner.Script =>
   drain === 0 ? idle : drain === Infinity ? stubborn : polite(drain)
+
+const scriptOfSpec = ({ drain, fork }: Spec): ScriptedSpawner.Script => (process) =>
+  Effect.andThen(fork === undefined ? Effect.void : process.fork(scriptOf(fork)), scriptOf(drain)(process))
 
 const verbs = {
   start: Verb.start,
@@ -67,6 +72,8 @@ interface Member {
   readonly drain: number
   endsAt: number
 }
+
+const member = (drain: number): Member => ({ drain, endsAt: Infinity })
 
 interface Run {
   readonly number: number
@@ -192,7 +199,6 @@ class Model {
       this.ending = "done: could not be started: NotFound"
       return this.answer(entry, "failed: SpawnFailed")
     }
-    const member = (drain: number): Member => ({ drain, endsAt: Infinity })
     this.run = {
       number: ++this.runs,
       leader: member(spec.drain),
@@ -425,14 +431,7 @@ const check = Effect.fnUntraced(function*(
       spec = specs[spawns++ % specs.length]!
       return spec.refused ? "NotFound" : undefined
     },
-    script: () => {
-      const { drain, fork } = spec
-      return (process) =>
-        Effect.andThen(
-          fork === undefined ? Effect.void : process.fork(scriptOf(fork)),
-          scriptOf(drain)(process)
-        )
-    }
+    script: () => scriptOfSpec(spec)
   })
   const services = yield* Layer.build(world.layer)
   const scope = yield* Scope.make()
@@ -491,6 +490,66 @@ const check = Effect.fnUntraced(function*(
   assert.strictEqual(world.log.length, happened, "and nothing comes back")
 }, Effect.scoped)
 
+// ---------------------------------------------------------------------------------------------------------- the storm
+
+/** So many turns after the step before it. */
+interface Step {
+  readonly command: Command
+  readonly turns: number
+}
+
+const steps = fc.array(fc.record({ command, turns: fc.integer({ min: 0, max: 25 }) }), { maxLength: 25, size: "max" })
+
+/** No model knows what comes first in the same instant; but some things hold whatever does. */
+const storm = Effect.fnUntraced(
+  function*(specs: ReadonlyArray<Spec>, slow: number, steps: ReadonlyArray<Step>, end: number) {
+    const world = makeWorld({ slow, script: (run) => scriptOfSpec(specs[run % specs.length]!) })
+    const services = yield* Layer.build(world.layer)
+    const scope = yield* Scope.make()
+    const job = yield* openJob({ grace, onSpawn: ({ command }) => Effect.as(pause(slow), command) }).pipe(
+      Scope.provide(scope),
+      Effect.provideContext(services)
+    )
+    yield* Effect.addFinalizer(() => job.send(Verb.deleteNow))
+    const { directory } = yield* job.info
+    const sent: Array<Sent> = []
+    for (const { command, turns } of steps) {
+      switch (command.do) {
+        case "pass":
+          yield* TestClock.adjust(command.millis)
+          break
+        case "exit":
+          if (world.living() > 0) world.exitNow(command.code)
+          break
+        default:
+          sent.push(yield* post(job, verbs[command.do]))
+      }
+      yield* pause(turns)
+    }
+
+    const closing = yield* Effect.forkChild(Scope.close(scope, Exit.void))
+    yield* pause(end)
+    const gone = yield* post(job, Verb.deleteNow)
+    yield* settle
+    yield* TestClock.adjust("1 minute")
+    yield* settle
+    assert.isDefined(closing.pollUnsafe(), "the scope is closed")
+    assert.deepStrictEqual(
+      [...sent, gone].filter(({ said }) => said() === "waiting").map(({ verb }) => verb),
+      [],
+      "every ticket is told"
+    )
+    assert.strictEqual(world.living(), 0, "nothing lives after the scope")
+    assert.isFalse(world.has(directory), "nor is its directory there")
+    assert.notStrictEqual((yield* job.state)._tag, "Running")
+    const happened = world.log.length
+    yield* TestClock.adjust("1 hour")
+    yield* settle
+    assert.strictEqual(world.log.length, happened, "and nothing comes back")
+  },
+  Effect.scoped
+)
+
 const run = <A, E>(program: Effect.Effect<A, E>): Promise<A> =>
   Effect.runPromise(
     program.pipe(Effect.provideService(References.MinimumLogLevel, "None"), Effect.provide(TestClock.layer()))
@@ -507,4 +566,20 @@ describe("The engine of a job is what the model says", () => {
       ),
       parameters
     ), 600_000)
+
+  it(
+    "whatever happens in the same instant: one run at a time, every ticket is told, and nothing is left",
+    () =>
+      fc.assert(
+        fc.asyncProperty(
+          fc.array(spec, { minLength: 1, maxLength: 3 }),
+          fc.integer({ min: 0, max: 4 }),
+          steps,
+          fc.integer({ min: 0, max: 25 }),
+          (specs, slow, steps, end) => run(storm(specs, slow, steps, end))
+        ),
+        parameters
+      ),
+    600_000
+  )
 })

@@ -358,7 +358,7 @@ describe("Output and input of a scripted process", () => {
         Effect.gen(function*() {
           yield* Stream.run(Stream.make(Uint8Array.of(1, 2), Uint8Array.of(3)), process.input(3))
           const got = yield* Stream.runCollect(process.output(3))
-          assert.deepStrictEqual(got.flatMap((piece) => [...piece]), [2, 3, 4])
+          assert.deepStrictEqual(got.flatMap((piece) => Array.from(piece)), [2, 3, 4])
         }),
       Command.make("server", [], { descriptors: { 3: "duplex" } })
     ))

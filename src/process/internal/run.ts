@@ -178,7 +178,8 @@ interface Emptying {
 /** Empties the group; whether that took SIGKILL. `stop` is not there if the program has ended by itself. */
 const empty = Effect.fnUntraced(function*(emptying: Emptying, stop: Stop | undefined) {
   const { asked, limits, process } = emptying
-  if ((yield* process.members).length === 0) return false
+  // A look at the process table takes its time, and while the program runs there is no need for one.
+  if (!(yield* process.isRunning) && (yield* process.members).length === 0) return false
   let outcome = stop === undefined
     // Somebody may still say how it is to be ended.
     ? yield* ask(emptying, limits.stop, Deferred.await(asked.stop))

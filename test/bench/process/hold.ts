@@ -1,7 +1,7 @@
 /** A hundred idle processes: how long until they are up, what it takes to hold them, to bring one back, to stop them. */
 import * as Effect from "effect/Effect"
 import { median } from "../harness.ts"
-import { cpuMillis, proportionalBytes, sleepers, sum, until } from "./processes.ts"
+import { cpuMillis, NotMeasured, proportionalBytes, sleepers, sum, until } from "./processes.ts"
 import type { Child } from "./programs/children.ts"
 import { type Instance, launch, type Subject } from "./subjects.ts"
 import type { World } from "./world.ts"
@@ -59,7 +59,7 @@ const kill = (prefix: string, index: number) =>
   })
 
 /** The median of some kills. */
-const restarts = (kills: number, once: (index: number) => Effect.Effect<number, Error>) =>
+const restarts = (kills: number, once: (index: number) => Effect.Effect<number, NotMeasured>) =>
   Effect.gen(function*() {
     const times: Array<number> = []
     for (let index = 0; index < kills && sum(times) < patienceMillis; index++) {
@@ -81,7 +81,7 @@ const idle = (instance: Instance, prefix: string, idleMillis: number) =>
     return { memory, cpu }
   })
 
-export const live = (world: World, subject: Subject, what: What): Effect.Effect<Life, Error> =>
+export const live = (world: World, subject: Subject, what: What): Effect.Effect<Life, NotMeasured> =>
   Effect.scoped(Effect.gen(function*() {
     const { children, prefix } = describe()
     const from = performance.now()
@@ -102,5 +102,8 @@ export const live = (world: World, subject: Subject, what: What): Effect.Effect<
     const stop = yield* Effect.orElseSucceed(stopped, () => longestStop)
     return { up, upInside, restart, restartInside, memory: idled?.memory, cpu: idled?.cpu, stop }
   })).pipe(
-    Effect.timeoutOrElse({ duration: "60 seconds", orElse: () => Effect.fail(new Error("took more than a minute")) })
+    Effect.timeoutOrElse({
+      duration: "60 seconds",
+      orElse: () => Effect.fail(new NotMeasured({ message: "took more than a minute" }))
+    })
   )

@@ -1,4 +1,5 @@
 /** What /proc says about the processes of the benchmark: which there are, and what they use. */
+import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import { readdirSync, readFileSync } from "node:fs"
 
@@ -107,15 +108,24 @@ const list = (directory: string): ReadonlyArray<string> => {
 
 export const sum = (numbers: ReadonlyArray<number>): number => numbers.reduce((total, number) => total + number, 0)
 
+/** Something was not measured. */
+export class NotMeasured extends Data.TaggedError("NotMeasured")<{ readonly message: string }> {}
+
 /** Looks again and again until there is something to see. */
-export const until = <A>(look: () => A | undefined, withinMillis: number, everyMillis = 2): Effect.Effect<A, Error> =>
-  Effect.callback<A, Error>((resume) => {
+export const until = <A>(
+  look: () => A | undefined,
+  withinMillis: number,
+  everyMillis = 2
+): Effect.Effect<A, NotMeasured> =>
+  Effect.callback<A, NotMeasured>((resume) => {
     const from = performance.now()
     let timer: NodeJS.Timeout | undefined
     const tick = () => {
       const found = look()
       if (found !== undefined) return resume(Effect.succeed(found))
-      if (performance.now() - from > withinMillis) return resume(Effect.fail(new Error(`nothing within ${withinMillis} ms`)))
+      if (performance.now() - from > withinMillis) {
+        return resume(Effect.fail(new NotMeasured({ message: `nothing within ${withinMillis} ms` })))
+      }
       timer = setTimeout(tick, everyMillis)
     }
     tick()

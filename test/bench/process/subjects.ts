@@ -2,7 +2,7 @@
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import { spawn } from "node:child_process"
-import { chmodSync, mkdirSync, openSync, readFileSync, writeFileSync } from "node:fs"
+import { chmodSync, mkdirSync, readFileSync, writeFileSync } from "node:fs"
 import { dirname, join } from "node:path"
 import { createInterface } from "node:readline"
 import type { Readable } from "node:stream"
@@ -15,6 +15,8 @@ export interface Instance {
   /** The process that supervises: that of a daemon, where there is one. */
   readonly pid: () => number
   readonly stop: () => void
+  /** Where it runs. */
+  readonly directory: string
   /** Those it consists of, and what it has started. */
   readonly family: () => ReadonlyArray<number>
   /** Asks one of our programs for a number, and waits for it. */
@@ -47,14 +49,16 @@ interface Start {
   readonly daemon?: () => number
 }
 
-const ofNode = (program: string, env: Readonly<Record<string, string>> = {}) => ({ children, directory, world }: Place): Start => {
-  const file = join(directory, "children.json")
-  writeFileSync(file, JSON.stringify(children))
-  return { argv: [world.node, world.program(program), file], stop: "SIGTERM", env }
-}
+const ofNode =
+  (program: string, env: Readonly<Record<string, string>> = {}) => ({ children, directory, world }: Place): Start => {
+    const file = join(directory, "children.json")
+    writeFileSync(file, JSON.stringify(children))
+    return { argv: [world.node, world.program(program), file], stop: "SIGTERM", env }
+  }
 
 /** With quotes as /bin/sh reads them. */
-const quoted = (argv: ReadonlyArray<string>): string => argv.map((word) => `'${word.replaceAll("'", `'\\''`)}'`).join(" ")
+const quoted = (argv: ReadonlyArray<string>): string =>
+  argv.map((word) => `'${word.replaceAll("'", `'\\''`)}'`).join(" ")
 
 /** As supervisord and concurrently read them: plain words are left alone. */
 const plain = (argv: ReadonlyArray<string>): string =>
@@ -83,12 +87,15 @@ export const oursParallel: Subject = {
 
 export const bare: Subject = { name: "bare spawn", isThere: () => true, start: ofNode("bare") }
 
-export const pm2: Subject = {
+const withPm2 = (more: (child: Child) => object): Subject => ({
   name: "pm2",
   isThere: ({ packages }) => packages.pm2 !== undefined,
   start: ({ children, directory, world }) => {
     const file = join(directory, "apps.json")
-    const apps = children.map(({ argv: [script, ...args], name }) => ({ name, script, args, interpreter: "none" }))
+    const apps = children.map((child) => {
+      const { argv: [script, ...args], name } = child
+      return { name, script, args, interpreter: "none", ...more(child) }
+    })
     writeFileSync(file, JSON.stringify({ apps }))
     const cli = join(world.packages.pm2!, "bin/pm2")
     const home = join(directory, "pm2")
@@ -100,7 +107,12 @@ export const pm2: Subject = {
       daemon: () => Number(readFileSync(join(home, "pm2.pid"), "utf8"))
     }
   }
-}
+})
+
+export const pm2: Subject = withPm2(() => ({}))
+
+/** What ends is not started again; the output is in files with the names of the children. */
+export const pm2Once: Subject = withPm2(({ name }) => ({ autorestart: false, out_file: `out-${name}` }))
 
 export const concurrently: Subject = {
   name: "concurrently",
@@ -120,7 +132,8 @@ export const supervisord: Subject = {
     const programs = children.map(({ argv, name }) =>
       `[program:${name}]\ncommand=${plain(argv).replaceAll("%", "%%")}\nautorestart=true\n`
     )
-    const own = `[supervisord]\nnodaemon=true\nchildlogdir=${directory}\nlogfile=${directory}/supervisord.log\npidfile=${directory}/pid\n`
+    const own =
+      `[supervisord]\nnodaemon=true\nchildlogdir=${directory}\nlogfile=${directory}/supervisord.log\npidfile=${directory}/pid\n`
     writeFileSync(file, [own, ...programs].join("\n"))
     return { argv: ["supervisord", "-c", file], stop: "SIGTERM" }
   }
@@ -187,20 +200,19 @@ const listen = (output: Readable) => {
 
 const open = (place: Place, subject: Subject) => {
   const { argv: [program, ...args], daemon, env, stop } = subject.start(place)
-  const output = openSync(join(place.directory, "stderr"), "a")
   const options = {
     cwd: place.directory,
     env: { ...process.env, TMPDIR: place.directory, ...env, [markVariable]: place.mark },
-    stdio: ["pipe", "pipe", output],
     detached: true
-  } as const
-  const child = spawn(program, args, options)
+  }
+  const child = spawn(program, args, { ...options, stdio: ["pipe", "pipe", "ignore"] })
   const heard = listen(child.stdout)
   child.stdin.on("error", () => {})
   const pid = daemon ?? (() => child.pid!)
   const family = () => marked(place.mark, [child.pid!])
   const instance: Instance = {
     pid,
+    directory: place.directory,
     stop: () => {
       if (typeof stop === "string") process.kill(pid(), stop)
       else spawn(stop[0], stop.slice(1), { ...options, stdio: "ignore" })

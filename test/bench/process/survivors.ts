@@ -2,7 +2,7 @@
 import * as Effect from "effect/Effect"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
-import { pids, sleepers, sleepOf, until } from "./processes.ts"
+import { type NotMeasured, pids, sleepers, sleepOf, until } from "./processes.ts"
 import type { Child } from "./programs/children.ts"
 import { launch, type Subject } from "./subjects.ts"
 import type { World } from "./world.ts"
@@ -31,7 +31,12 @@ const prefixOf = () => `1000.${process.pid}${String(900 + ++lives)}`
 /** How many sleep for a time that begins like this. */
 const count = (prefix: string): number => pids().filter((pid) => sleepOf(pid)?.startsWith(prefix) === true).length
 
-const numbers: Readonly<Record<Exclude<Case, "killed">, string>> = { crashes: "1", obeys: "2", wrapper: "3", ignores: "4" }
+const numbers: Readonly<Record<Exclude<Case, "killed">, string>> = {
+  crashes: "1",
+  obeys: "2",
+  wrapper: "3",
+  ignores: "4"
+}
 
 /** Four of the cases, under one supervisor. The sleep of a child ends with 1, that of a leader with 2. */
 const stopped = (world: World, subject: Subject) =>
@@ -48,10 +53,14 @@ const stopped = (world: World, subject: Subject) =>
     const instance = yield* launch(world, subject, children)
     const wanted = [sleep("crashes", 2), sleep("obeys", 1), sleep("obeys", 2), sleep("wrapper", 1), sleep("ignores", 1)]
     // What is swept with the crash has had its time when its successor runs; some wait for its child and never run one.
-    yield* Effect.ignore(until(() => {
-      const there = sleepers(prefix)
-      return wanted.every((sleep) => there.has(sleep)) || undefined
-    }, crashMillis, 20))
+    yield* Effect.ignore(until(
+      () => {
+        const there = sleepers(prefix)
+        return wanted.every((sleep) => there.has(sleep)) || undefined
+      },
+      crashMillis,
+      20
+    ))
     const crashes = count(sleep("crashes", 1))
     instance.stop()
     yield* Effect.ignore(until(() => count(prefix) <= crashes || undefined, stopMillis, 50))
@@ -79,9 +88,8 @@ const killed = (world: World, subject: Subject) =>
   }))
 
 /** How many survive, by case. */
-export const survivors = (world: World, subject: Subject): Effect.Effect<Readonly<Record<Case, number>>, Error> =>
+export const survivors = (world: World, subject: Subject): Effect.Effect<Readonly<Record<Case, number>>, NotMeasured> =>
   Effect.map(
     Effect.all([stopped(world, subject), killed(world, subject)], { concurrency: 2 }),
     ([stopped, killed]) => ({ ...stopped, ...killed })
   )
-

@@ -55,7 +55,15 @@ const install = (name: keyof typeof versions): string | undefined => {
   if (existsSync(join(folder, "complete"))) return installed
   try {
     mkdirSync(folder, { recursive: true })
-    const args = ["install", "--prefix", folder, "--no-audit", "--no-fund", "--ignore-scripts", `${name}@${versions[name]}`]
+    const args = [
+      "install",
+      "--prefix",
+      folder,
+      "--no-audit",
+      "--no-fund",
+      "--ignore-scripts",
+      `${name}@${versions[name]}`
+    ]
     execFileSync("npm", args, { stdio: "ignore", timeout: 120_000 })
     writeFileSync(join(folder, "complete"), "")
     return installed
@@ -69,7 +77,11 @@ const installDebian = (): void => {
   const missing = Object.entries({ supervisord: "supervisor", "s6-svscan": "s6", runsvdir: "runit" })
     .filter(([program]) => !has(program)).map(([, name]) => name)
   if (missing.length === 0 || process.getuid?.() !== 0 || !existsSync("/etc/debian_version") || !has("apt-get")) return
-  const options = { stdio: "ignore", timeout: 120_000, env: { ...process.env, DEBIAN_FRONTEND: "noninteractive" } } as const
+  const options = {
+    stdio: "ignore",
+    timeout: 120_000,
+    env: { ...process.env, DEBIAN_FRONTEND: "noninteractive" }
+  } as const
   try {
     execFileSync("apt-get", ["update"], options)
     // Their services must not be started by being installed, which Debian does where there is an init system.
