@@ -132,7 +132,10 @@ export interface Options {
    * "own".
    */
   readonly group?: "own" | "session" | "inherit" | undefined
-  /** The user to run as, by name or number: Linux, as root, by `setpriv`. Default: this process' own. */
+  /**
+   * The user to run as, by name or number: Linux, as root, by `setpriv`. By number, the private directory of its job is
+   * its own. Default: this process' own.
+   */
   readonly uid?: number | string | undefined
   /** The group to run as, by name or number: Linux, as root, by `setpriv`. Default: this process' own. */
   readonly gid?: number | string | undefined
@@ -457,8 +460,8 @@ export const withEnv: {
 )
 
 /**
- * The command as a person would type it, in one line, with `<redacted>` for what is secret. Of the script of a shell it
- * is the beginning.
+ * The command as a person would type it, in one line, with `<redacted>` for what is secret. Of a long one it is the
+ * beginning.
  *
  * @category conversions
  * @since 0.1.0
@@ -467,18 +470,15 @@ export const show = (self: Command): string => {
   const { program } = self
   switch (program._tag) {
     case "Exec":
-      return CommandLine.display([program.program, ...program.args])
+      return shortened(CommandLine.display([program.program, ...program.args]))
     case "Shell":
-      return oneLine(program.script)
+      return shortened(program.script.trim().replace(/\s+/g, " "))
     case "Script":
-      return CommandLine.display([program.interpreter.program, "(script)", ...program.args])
+      return shortened(CommandLine.display([program.interpreter.program, "(script)", ...program.args]))
   }
 }
 
-/** As much of a script as fits into a message. */
-const oneLine = (script: string): string => {
-  const line = script.trim().replace(/\s+/g, " ")
-  return line.length <= longest ? line : `${line.slice(0, longest)}...`
-}
+/** As much of it as fits into a message. */
+const shortened = (line: string): string => line.length <= longest ? line : `${line.slice(0, longest)}...`
 
-const longest = 80
+const longest = 120

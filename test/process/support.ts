@@ -18,6 +18,7 @@ const filesIn = (directories: Set<string>): Layer.Layer<FileSystem.FileSystem> =
       for (const one of directories) if (one === path || one.startsWith(`${path}/`)) directories.delete(one)
     })
   return FileSystem.layerNoop({
+    chmod: () => Effect.void,
     makeTempDirectoryScoped: () =>
       Effect.acquireRelease(Effect.as(add("/nowhere"), "/nowhere"), () => remove("/nowhere")),
     makeDirectory: add,

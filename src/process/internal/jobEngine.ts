@@ -68,6 +68,7 @@ export class JobEngine {
   private isPumping = false
   private busy: Entry | undefined = undefined
   private waiters: Array<Waiter> = []
+  private readonly aborted = Deferred.makeUnsafe<void>()
   private phase: "open" | "closing" | "deleted" = "open"
   private current: Run.Run | undefined = undefined
   private last: Run.Run | undefined = undefined
@@ -379,7 +380,10 @@ export class JobEngine {
         this.phase = "closing"
         for (const entry of this.queue.splice(0)) this.tell(entry, this.deleted(entry.verb))
         yield* this.abort
+        Deferred.doneUnsafe(this.aborted, Exit.void)
       }
+      // Whoever comes later must not overlook a run that is just being started either.
+      yield* Deferred.await(this.aborted)
       const ended = this.current === undefined ? undefined : yield* this.end(this.current, how)
       this.answerWaiters()
       if (this.phase === "closing") {

@@ -115,7 +115,7 @@ export class Handle implements Config {
   }
 
   equip(command: Command.Command): Effect.Effect<Command.Command, SpawnFailed> {
-    return Effect.mapBoth(this.workspace.writeScript(command), {
+    return Effect.mapBoth(this.workspace.prepare(command), {
       onSuccess: (written) => this.surround(written),
       onFailure: (cause) =>
         new SpawnFailed({ command: Command.show(command), reason: "Resources", detail: cause.message, cause })

@@ -184,6 +184,26 @@ export const adopt: (
   return entry.handle
 })
 
+/** Ends the job of a child that was taken out of its supervisor, as soon as that has done so. */
+export const endIfRemoved = (host: Host, id: string): Effect.Effect<void> =>
+  Effect.suspend(() => {
+    const entry = host.jobs.get(id)
+    if (entry?.owner?.supervisor === undefined) return Effect.void
+    const isThere = Effect.isSuccess(entry.owner.supervisor.child(entry.owner.name))
+    return aMoment.pipe(
+      Effect.andThen(isThere),
+      Effect.flatMap((isThere) => isThere || entry.handle.engine.run !== undefined ? Effect.void : entry.close)
+    )
+  })
+
+/** What ends is first told to its supervisor. That takes turns of the event loop, not time that a test could stop. */
+const aMoment: Effect.Effect<void> = Effect.repeat(
+  Effect.callback<void>((resume) => {
+    setImmediate(() => resume(Effect.void))
+  }),
+  { times: 10 }
+)
+
 /** Two supervisors in one program may have children of the same path. */
 const freeId = (host: Host, path: string): string => {
   let id = path

@@ -13,8 +13,8 @@ import type { PastRun } from "../Job.ts"
 export interface Workspace {
   readonly directory: string
   readonly data: string
-  /** Puts the text of a script into it, for a command that has one. */
-  readonly writeScript: (command: Command.Command) => Effect.Effect<Command.Command, PlatformError>
+  /** Makes it ready for a command: its script is in it, and its user may use it. */
+  readonly prepare: (command: Command.Command) => Effect.Effect<Command.Command, PlatformError>
 }
 
 /** Where the private directories are made. */
@@ -24,6 +24,9 @@ export interface Root {
   /** Whether what is in it outlives its job. */
   readonly isKept: boolean
 }
+
+/** Others may pass through to what is theirs, and see nothing of the rest. */
+export const passable = 0o711
 
 /** A name or path as one segment of a file's path, readable and unique. */
 const fileName = (id: string): string =>
@@ -41,22 +44,38 @@ export const openWorkspace: (
     const directory = path.join(yield* root.path, fileName(id))
     const data = path.join(directory, "data")
     yield* Effect.acquireRelease(
-      fs.makeDirectory(data, { recursive: true, mode: 0o700 }),
+      Effect.andThen(
+        fs.makeDirectory(directory, { recursive: true, mode: passable }),
+        fs.makeDirectory(data, { recursive: true, mode: 0o700 })
+      ),
       () => Effect.ignore(fs.remove(root.isKept ? data : directory, { recursive: true, force: true }), { log: "Warn" })
     )
+    const give = (file: string, { settings: { gid, uid } }: Command.Command) =>
+      typeof uid !== "number" && typeof gid !== "number" ? Effect.void : fs.chown(
+        file,
+        typeof uid === "number" ? uid : unchanged,
+        typeof gid === "number" ? gid : unchanged
+      )
+    const writeScript = (command: Command.Command): Effect.Effect<Command.Command, PlatformError> => {
+      const { program } = command
+      if (program._tag !== "Script") return Effect.succeed(command)
+      const file = path.join(directory, `script.${program.interpreter.extension ?? "txt"}`)
+      return fs.writeFileString(file, program.text, { mode: 0o700 }).pipe(
+        Effect.andThen(give(file, command)),
+        Effect.as(Command.fromFile(command, file))
+      )
+    }
     const workspace: Workspace = {
       directory,
       data,
-      writeScript: (command) => {
-        const { program } = command
-        if (program._tag !== "Script") return Effect.succeed(command)
-        const file = path.join(directory, `script.${program.interpreter.extension ?? "txt"}`)
-        return Effect.as(fs.writeFileString(file, program.text, { mode: 0o700 }), Command.fromFile(command, file))
-      }
+      prepare: (command) => Effect.andThen(give(data, command), writeScript(command))
     }
     return workspace
   }
 )
+
+/** What chown(2) takes for "as it is". */
+const unchanged = 2 ** 32 - 1
 
 /** The last runs, oldest first. */
 export class History {

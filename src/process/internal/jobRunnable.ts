@@ -22,7 +22,7 @@ import { ProcessFailed } from "../ProcessError.ts"
 import type { Signal } from "../Signal.ts"
 import * as Verb from "../Verb.ts"
 import type { Handle } from "./jobHandle.ts"
-import { adopt } from "./jobHost.ts"
+import { adopt, endIfRemoved } from "./jobHost.ts"
 import * as probing from "./probing.ts"
 
 /** So many of its last lines on stderr go with a failure, and so much of each. */
@@ -95,7 +95,10 @@ const incarnation = <R>(plan: Plan<R>): Effect.Effect<void, RunnableError, Jobs 
       Effect.as(live(plan, handle), false),
       Effect.as(Control.shutdown, true)
     )
-    if (isAsked) yield* end(handle)
+    if (!isAsked) return
+    yield* end(handle)
+    const { host } = yield* Jobs
+    yield* Effect.forkDetach(endIfRemoved(host, handle.id))
   })
 
 /** The job of this child. Outside of a supervisor, one that ends with this run. */
@@ -156,9 +159,13 @@ const forward = Effect.fnUntraced(function*<R>({ options }: Plan<R>, handle: Han
 const serve = Effect.fnUntraced(function*<R>({ options, ready }: Plan<R>, handle: Handle) {
   const { liveness, reloadSignal } = options
   if (reloadSignal !== undefined) yield* Control.onReload(reload(handle, reloadSignal))
-  if (ready !== undefined) yield* Effect.flatMap(probe(handle, ready.probe), (probing) => probing.ready(ready))
+  const first = ready === undefined ? undefined : yield* probe(handle, ready.probe)
+  if (first !== undefined && ready !== undefined) yield* first.ready(ready)
   if (liveness !== undefined) {
-    const { check } = yield* probe(handle, liveness.probe)
+    // A descriptor has one reader: what says that it is ready by it says by the same that it is alive.
+    const { check } = first !== undefined && ready?.probe._tag === "Notify" && liveness.probe._tag === "Notify"
+      ? first
+      : yield* probe(handle, liveness.probe)
     const { context } = (yield* Jobs).host
     const control = yield* Effect.withFiber((fiber) => Effect.succeed(fiber.getRef(Control.Current)))
     alive.set(control, Effect.provideContext(check, context))
@@ -203,7 +210,8 @@ const lastWords = ({ logs, runNumber }: Handle): Effect.Effect<ReadonlyArray<str
 
 const reload = ({ engine }: Handle, signal: Signal): Effect.Effect<void, JobError> =>
   Effect.flatMap(
-    engine.send(Verb.signal(signal)).outcome,
+    // Sent by each reload, and not when its handler is made.
+    Effect.suspend(() => engine.send(Verb.signal(signal)).outcome),
     (outcome) => outcome._tag === "Failed" ? Effect.fail(outcome.error) : Effect.void
   )
 

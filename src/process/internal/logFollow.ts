@@ -71,6 +71,8 @@ class Walk {
   private scan: Scan | undefined = undefined
   /** The segment that was read last, and what the store had seen by its end. */
   private number = 0
+  /** The last segment that was not there. */
+  private missing = 0
   private passed: { bytes: number; lines: number } | undefined = undefined
   /** Where the segment that is read was begun to be read. */
   private start = 0
@@ -119,7 +121,7 @@ class Walk {
       if (entries !== undefined) return entries
       if (this.scan.segment.records > bound.records && ending === undefined) return []
     }
-    const next = this.writer.segments.find(({ number }) => number > this.number)
+    const next = this.writer.segments.find(({ number }) => number > Math.max(this.number, this.missing))
     if (next !== undefined && (ending === undefined || next.number <= ending.segment)) return yield* this.advance(next)
     if (ending !== undefined) return this.stop()
     yield* this.writer.changed(end, () => this.ending !== undefined)
@@ -145,8 +147,8 @@ class Walk {
     this.scan = undefined
     this.passed = before
     if (opened === undefined) {
-      // It is deleted, and soon not in the list any more: what comes after it says how much was in it.
-      yield* Effect.yieldNow
+      // Deleted, by rotation or by somebody else: what comes after it says how much was in it.
+      this.missing = segment.number
       return []
     }
     const header = decodeHeader(viewOf(yield* opened.index(0, 1)))

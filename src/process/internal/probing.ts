@@ -137,13 +137,15 @@ const connects = (port: number, host: string): Effect.Effect<void, string> =>
   })
 
 const answers = (url: string, statuses: ReadonlyArray<number> | undefined): Effect.Effect<void, string> =>
-  HttpClient.get(url).pipe(
+  Effect.flatMap(HttpClient.HttpClient, (client) => HttpClient.withScope(client).get(url)).pipe(
     Effect.mapError((error) => error.message),
     Effect.flatMap(({ status }) =>
       (statuses === undefined ? status >= 200 && status < 400 : statuses.includes(status))
         ? Effect.void
         : Effect.fail(`status ${status}`)
     ),
+    // Nobody reads the body: what is left of the request ends with the try.
+    Effect.scoped,
     Effect.provide(FetchHttpClient.layer)
   )
 

@@ -156,7 +156,10 @@ export const showMember = (member: Member): string => `${member.command} (pid ${
 const feed = ({ settings }: Command.Command, process: Process): Effect.Effect<void> =>
   typeof settings.stdin === "string"
     ? Effect.void
-    : Effect.ignore(Stream.run(settings.stdin, process.stdin), { log: "Warn" })
+    : Effect.ignore(Stream.run(
+      Stream.tapError(settings.stdin, (error) => Effect.logWarning("The input of a command ended early", error)),
+      process.stdin
+    ))
 
 /** What the kernel does not let go of has been sent SIGKILL, and will end by it some day. */
 const unkillable = ExitStatus.Signaled({ signal: "SIGKILL", coreDumped: undefined })

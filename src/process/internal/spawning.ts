@@ -5,9 +5,10 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as PlatformError from "effect/PlatformError"
 import * as ChildProcess from "effect/process/ChildProcess"
+import * as Redacted from "effect/Redacted"
 import * as Scope from "effect/Scope"
 import { accessSync, constants } from "node:fs"
-import { delimiter, join } from "node:path"
+import { delimiter, resolve } from "node:path"
 import * as Command from "../Command.ts"
 import * as ExitStatus from "../ExitStatus.ts"
 import { SpawnFailed, type SpawnFailedReason } from "../ProcessError.ts"
@@ -85,10 +86,15 @@ const asUser = (command: Command.Command, plain: Words): Effect.Effect<Words, Sp
     return fail("Unsupported", `uid and gid need Linux's setpriv, this is ${process.platform}`)
   }
   if (process.getuid?.() !== 0) return fail("PermissionDenied", "uid and gid can be set by root only")
-  if (!inPath("setpriv")) return fail("Unsupported", "uid and gid need the program setpriv, which is not in the PATH")
-  if (!inPath(plain[0])) return fail("NotFound", `no program ${plain[0]} in the PATH`)
+  const setpriv = find("setpriv", process.env["PATH"], undefined)
+  if (setpriv === undefined) {
+    return fail("Unsupported", "uid and gid need the program setpriv, which is not in the PATH")
+  }
+  if (find(plain[0], pathOf(command), command.settings.cwd) === undefined) {
+    return fail("NotFound", `no program ${plain[0]} in the PATH`)
+  }
   return Effect.succeed([
-    "setpriv",
+    setpriv,
     ...(uid === undefined ? [] : ["--reuid", String(uid)]),
     ...(gid === undefined ? [] : ["--regid", String(gid)]),
     uid === undefined || typeof uid === "number" ? "--clear-groups" : "--init-groups",
@@ -97,11 +103,18 @@ const asUser = (command: Command.Command, plain: Words): Effect.Effect<Words, Sp
   ])
 }
 
-const inPath = (program: string): boolean => {
+/** The PATH that the command gets; the system's own where it gets none. */
+const pathOf = ({ settings }: Command.Command): string => {
+  const isInherited = !settings.clearEnv && !settings.removeEnv.includes("PATH")
+  const path = settings.env["PATH"] ?? (isInherited ? process.env["PATH"] : undefined)
+  return path === undefined ? "/bin:/usr/bin" : Redacted.isRedacted(path) ? String(Redacted.value(path)) : path
+}
+
+const find = (program: string, path: string | undefined, cwd: string | undefined): string | undefined => {
   const candidates = program.includes("/")
-    ? [program]
-    : (process.env["PATH"] ?? "").split(delimiter).map((directory) => join(directory, program))
-  return candidates.some((path) => {
+    ? [resolve(cwd ?? "", program)]
+    : (path ?? "").split(delimiter).map((directory) => resolve(cwd ?? "", directory, program))
+  return candidates.find((path) => {
     try {
       accessSync(path, constants.X_OK)
       return true
