@@ -166,7 +166,7 @@ export interface Info {
  * @category models
  * @since 0.1.0
  */
-export type LogOptions = Omit<LogStoreOptions, "directory" | "name">
+export type LogOptions = Omit<LogStoreOptions, "directory" | "name" | "isNew">
 
 /**
  * Everything that can be said about a job. All of it is optional.
@@ -253,7 +253,10 @@ export interface Job {
   readonly deleteNow: Effect.Effect<Done | NoOp, JobError>
   /** What it is doing now. */
   readonly state: Effect.Effect<State>
-  /** What it does from now on, beginning with what it is doing now. */
+  /**
+   * What it does from now on, beginning with what it is doing now, until it is deleted. A reader that falls 64 states
+   * behind misses the oldest of them.
+   */
   readonly changes: Stream.Stream<State>
   readonly info: Effect.Effect<Info>
   /** What its runs wrote; `undefined` with `logs: false`. */

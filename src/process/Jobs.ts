@@ -10,7 +10,6 @@ import * as Layer from "effect/Layer"
 import type * as Path from "effect/Path"
 import * as Scope from "effect/Scope"
 import { firstSweep, type Host } from "./internal/jobHost.ts"
-import { passable } from "./internal/jobRecord.ts"
 import type { Job } from "./Job.ts"
 import { JobNotFound } from "./ProcessError.ts"
 import type { Spawner } from "./Spawner.ts"
@@ -89,10 +88,7 @@ const make = (options?: JobsOptions): Layer.Layer<Jobs, never, Spawner | FileSys
       const places = yield* Scope.make()
       // Made when the first job is: a program that runs none leaves nothing.
       const temporary = Effect.cached(
-        fs.makeTempDirectoryScoped({ prefix: "effect-supervisor-" }).pipe(
-          Effect.tap((path) => fs.chmod(path, passable)),
-          Scope.provide(places)
-        )
+        Scope.provide(fs.makeTempDirectoryScoped({ prefix: "effect-supervisor-" }), places)
       )
       const host: Host = {
         context: yield* Effect.context<Spawner | FileSystem.FileSystem | Path.Path>(),

@@ -40,7 +40,7 @@ import { follow } from "./internal/logFollow.ts"
 import type { AssemblerOptions } from "./internal/logLines.ts"
 import type { Selection } from "./internal/logReader.ts"
 import { Flag, Kind, streamNumber } from "./internal/logRecord.ts"
-import { recover } from "./internal/logRecovery.ts"
+import { nothingFound, recover } from "./internal/logRecovery.ts"
 import { listRuns } from "./internal/logRuns.ts"
 import { backwards, forwards } from "./internal/logStreams.ts"
 import { LogWriter } from "./internal/logWriter.ts"
@@ -166,6 +166,11 @@ export interface LogRun {
 export interface Options {
   /** Made if it is not there. One store at a time. */
   readonly directory: string
+  /**
+   * It is known that nothing is stored there: then nothing is looked for, and the directory is made when something is
+   * written. Default: false.
+   */
+  readonly isNew?: boolean | undefined
   /** Whose logs these are, for error messages. Default: the directory. */
   readonly name?: string | undefined
   /** A new file is begun before one exceeds so many bytes. Default: 10 MiB. */
@@ -285,10 +290,10 @@ export interface LogStore {
   readonly directory: string
   /**
    * A run begins; its number is one more than that of the last, also after the store was opened anew. Never waits for
-   * the disk.
+   * the disk, and is written with its first output, or within a second.
    */
   readonly begin: (info?: { readonly pid?: number | undefined }) => Effect.Effect<number>
-  /** A run has ended, so or so. Never waits for the disk. */
+  /** A run has ended, so or so. Never waits for the disk; of a run without output it is written within a second. */
   readonly end: (
     run: number,
     how?: { readonly code?: number | undefined; readonly signal?: string | undefined }
@@ -362,7 +367,7 @@ export const make: (
     const maxLine = check("maxLineLength")
     const partialAfter = validate.millis("LogStore", "partialAfter", options.partialAfter ?? defaults.partialAfter)
     const files = logFiles.make(yield* FileSystem.FileSystem, yield* Path.Path, directory, name)
-    const found = yield* recover(files)
+    const found = options.isNew === true ? nothingFound() : yield* recover(files)
     const writer = new LogWriter(
       files,
       {
@@ -380,7 +385,10 @@ export const make: (
     let lastRun = found.lastRun
 
     const mark = (kind: number, flags: number, run: number, time: number, value: number, signal: string): void => {
-      writer.append({ kind, flags, run, time, length: 0, value, signal, parts: [] })
+      writer.append(
+        { kind, flags, run, time, length: 0, value, signal, parts: [] },
+        kind !== Kind.runStart && writer.hasFile
+      )
     }
     for (const { run, time } of found.unended) mark(Kind.runEnd, Flag.presumed, run, time, 0, "")
     yield* writer.settled

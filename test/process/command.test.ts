@@ -41,6 +41,15 @@ describe("A command", () => {
     assert.strictEqual(bash.settings.cwd, "/")
   })
 
+  it("may be a script for an interpreter, by name or any other", () => {
+    const report = Command.script("python3", "print(1)", ["a b"], { cwd: "/" })
+    assert.isTrue(report.program._tag === "Script" && report.program.interpreter.program === "python3")
+    assert.strictEqual(report.settings.cwd, "/")
+    assert.strictEqual(Command.show(report), "python3 '(script)' 'a b'")
+    const serve = Command.script({ program: "deno", args: ["run", Command.filePath] }, "serve()")
+    assert.isTrue(serve.program._tag === "Script" && serve.program.text === "serve()")
+  })
+
   it("stays as it is: options make another one", () => {
     const one = Command.make("a", ["b"], { cwd: "/one", env: { A: "1" } })
     const two = one.pipe(Command.withOptions({ env: { B: "2" }, clearEnv: true }))
@@ -194,6 +203,8 @@ describe("Bad input throws InvalidOption, which names the command and says what 
     "an argument that is no text": [() => Command.make("a", ["b", 1 as never]), /"a": args\[1\] is 1/],
     "no script": [() => Command.shell(" "), /script is " "/],
     "a shell without a name": [() => Command.shell("a", { shell: "" }), /shell/],
+    "an unknown interpreter": [() => Command.script("perl" as never, "1"), /interpreter is perl.*python3/],
+    "an interpreter without a name": [() => Command.script({ program: " " }, "1"), /interpreter/],
     "an unknown group": [() => Command.make("a", [], { group: "mine" as never }), /"a": group is mine/],
     "an unknown output": [() => Command.make("a", [], { stdout: "pipe" as never }), /"a": stdout is pipe/],
     "an unknown error output": [() => Command.make("a", [], { stderr: "pipe" as never }), /"a": stderr is pipe/],

@@ -947,6 +947,41 @@ describe("Closing the scope of a job", () => {
       assert.strictEqual(world.take(), "")
     }))
 
+  it.effect("who waits while the scope closes is told how the run ended", () =>
+    Effect.gen(function*() {
+      const world = makeWorld({ script: () => polite(1000) })
+      const { close, job } = yield* scoped(world)
+      yield* job.start
+      yield* settle
+      const closing = yield* Effect.forkChild(close)
+      yield* settle
+      const wait = yield* send(job, Verb.wait)
+      assert.strictEqual(wait.said(), "waiting")
+      yield* elapse("1 second")
+      yield* Fiber.join(closing)
+      assert.strictEqual(wait.said(), ended)
+    }))
+
+  it.effect("closing during the grace of a restart runs no spawn hook for a start that is not to come", () =>
+    Effect.gen(function*() {
+      let starts = 0
+      const world = makeWorld({ script: () => polite(1000) })
+      const { close, job } = yield* scoped(world, {
+        onSpawn: ({ command }) =>
+          Effect.sync(() => {
+            starts++
+            return command
+          })
+      })
+      yield* job.start
+      yield* settle
+      yield* post(job, Verb.restart())
+      const closing = yield* Effect.forkChild(close)
+      yield* elapse("1 second")
+      yield* Fiber.join(closing)
+      assert.strictEqual(starts, 1)
+    }))
+
   it.effect("the end of all jobs stops those made by hand, whose directories are there until then", () =>
     Effect.gen(function*() {
       let isThere: boolean | undefined
@@ -1019,7 +1054,7 @@ describe("Hooks", () => {
 
   const bad: Record<string, () => Effect.Effect<unknown, unknown>> = {
     "dies": () => Effect.die(new Error("boom")),
-    "fails": () => Effect.fail(new Error("boom")),
+    "fails": () => Effect.fail("boom"),
     "throws": () => {
       throw new Error("boom")
     },

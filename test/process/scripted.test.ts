@@ -131,6 +131,7 @@ describe("Signals to a scripted process", () => {
       (process) =>
         Effect.gen(function*() {
           yield* process.signal("SIGSTOP")
+          yield* settle
           yield* process.signal("SIGKILL")
           yield* process.empty
           assert.strictEqual(heard, 0)

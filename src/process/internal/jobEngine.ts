@@ -193,7 +193,8 @@ export class JobEngine {
   }
 
   private report(error: JobError): void {
-    Effect.runForkWith(this.context)(Effect.suspend(() => this.config.onError(error)))
+    // In a turn of its own: a sink that sends a verb which fails at once must not keep everything else from running.
+    Effect.runForkWith(this.context)(Effect.andThen(Effect.yieldNow, Effect.suspend(() => this.config.onError(error))))
   }
 
   private deleted(verb: Verb.Verb): Outcome {
@@ -378,7 +379,12 @@ export class JobEngine {
     return Effect.gen({ self: this }, function*() {
       if (this.phase === "open") {
         this.phase = "closing"
-        for (const entry of this.queue.splice(0)) this.tell(entry, this.deleted(entry.verb))
+        for (const entry of this.queue.splice(0)) {
+          this.tell(
+            entry,
+            entry.verb._tag === "Delete" ? noop(entry.verb, "already deleted") : this.deleted(entry.verb)
+          )
+        }
         yield* this.abort
         Deferred.doneUnsafe(this.aborted, Exit.void)
       }

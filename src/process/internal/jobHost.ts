@@ -99,12 +99,16 @@ const orFail = (outcome: Outcome): Effect.Effect<Done | NoOp, JobError> =>
 
 // ------------------------------------------------------------------------------------------------- making and ending
 
+/** Both at once: each of their steps is a wait for the file system. */
 const openStorage = Effect.fnUntraced(function*(host: Host, id: string, settings: Settings) {
-  const workspace = yield* record.openWorkspace(host.root, id)
   const path = yield* Path.Path
-  const logs = settings.logs === false
-    ? undefined
-    : yield* LogStore.make({ ...settings.logs, directory: path.join(workspace.directory, "logs"), name: id })
+  const directory = record.directoryOf(path, yield* host.root.path, id)
+  const [workspace, logs] = yield* Effect.all([
+    record.openWorkspace(directory, host.root.isKept),
+    settings.logs === false
+      ? Effect.undefined
+      : LogStore.make({ ...settings.logs, directory: path.join(directory, "logs"), name: id, isNew: !host.root.isKept })
+  ], { concurrency: 2 })
   return { workspace, logs }
 })
 

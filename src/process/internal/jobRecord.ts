@@ -26,53 +26,58 @@ export interface Root {
 }
 
 /** Others may pass through to what is theirs, and see nothing of the rest. */
-export const passable = 0o711
+const passable = 0o711
 
 /** A name or path as one segment of a file's path, readable and unique. */
 const fileName = (id: string): string =>
   id.replace(/[^A-Za-z0-9._@/ -]/g, (char) => `%${char.codePointAt(0)!.toString(16)}`)
     .replaceAll("/", "+").replace(/^\./, "%2e")
 
-/** Makes the job's directory; removes it with the scope, unless it is kept. */
+/** The place of a job. */
+export const directoryOf = (path: Path.Path, root: string, id: string): string => path.join(root, fileName(id))
+
+/** Makes the job's directory; removes it with the scope, unless it is kept: then only what is the process' own. */
 export const openWorkspace: (
-  root: Root,
-  id: string
+  directory: string,
+  isKept: boolean
 ) => Effect.Effect<Workspace, PlatformError, FileSystem.FileSystem | Path.Path | Scope.Scope> = Effect.fnUntraced(
-  function*(root, id) {
+  function*(directory, isKept) {
     const fs = yield* FileSystem.FileSystem
     const path = yield* Path.Path
-    const directory = path.join(yield* root.path, fileName(id))
     const data = path.join(directory, "data")
-    yield* Effect.acquireRelease(
-      Effect.andThen(
-        fs.makeDirectory(directory, { recursive: true, mode: passable }),
-        fs.makeDirectory(data, { recursive: true, mode: 0o700 })
-      ),
-      () => Effect.ignore(fs.remove(root.isKept ? data : directory, { recursive: true, force: true }), { log: "Warn" })
+    // Before anything is made in it, so that it comes after what ends with that.
+    yield* Effect.addFinalizer(() =>
+      Effect.ignore(fs.remove(isKept ? data : directory, { recursive: true, force: true }), { log: "Warn" })
     )
+    yield* fs.makeDirectory(data, { recursive: true, mode: 0o700 })
+
     const give = (file: string, { settings: { gid, uid } }: Command.Command) =>
-      typeof uid !== "number" && typeof gid !== "number" ? Effect.void : fs.chown(
-        file,
-        typeof uid === "number" ? uid : unchanged,
-        typeof gid === "number" ? gid : unchanged
+      fs.chown(file, typeof uid === "number" ? uid : unchanged, typeof gid === "number" ? gid : unchanged)
+    const open = (command: Command.Command) =>
+      fs.chmod(path.dirname(directory), passable).pipe(
+        Effect.andThen(fs.chmod(directory, passable)),
+        Effect.andThen(give(data, command))
       )
     const writeScript = (command: Command.Command): Effect.Effect<Command.Command, PlatformError> => {
       const { program } = command
       if (program._tag !== "Script") return Effect.succeed(command)
       const file = path.join(directory, `script.${program.interpreter.extension ?? "txt"}`)
       return fs.writeFileString(file, program.text, { mode: 0o700 }).pipe(
-        Effect.andThen(give(file, command)),
+        Effect.andThen(isOthers(command) ? give(file, command) : Effect.void),
         Effect.as(Command.fromFile(command, file))
       )
     }
     const workspace: Workspace = {
       directory,
       data,
-      prepare: (command) => Effect.andThen(give(data, command), writeScript(command))
+      prepare: (command) => Effect.andThen(isOthers(command) ? open(command) : Effect.void, writeScript(command))
     }
     return workspace
   }
 )
+
+const isOthers = ({ settings: { gid, uid } }: Command.Command): boolean =>
+  typeof uid === "number" || typeof gid === "number"
 
 /** What chown(2) takes for "as it is". */
 const unchanged = 2 ** 32 - 1

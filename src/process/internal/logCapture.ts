@@ -45,8 +45,10 @@ export const makeCapture = (writer: LogWriter, options: CaptureOptions): LogStor
       writer.failures !== before ? Effect.fail(writer.lastFailure!) : writer.closed ? Effect.fail(closed) : Effect.void
     )
 
+    let isSilent = true
     const store = (chunks: ReadonlyArray<Uint8Array>) => {
       const time = now()
+      isSilent = false
       let isTaken = true
       for (const chunk of chunks) isTaken = splitter.push(chunk, time) && isTaken
       if (!isTaken) return Effect.fail(closed)
@@ -62,7 +64,7 @@ export const makeCapture = (writer: LogWriter, options: CaptureOptions): LogStor
       })),
       Effect.exit
     )
-    yield* writer.flushed
+    if (!isSilent) yield* writer.flushed
     yield* exit
     yield* check
   })

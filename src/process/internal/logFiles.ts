@@ -139,7 +139,7 @@ export const make = (fs: FileSystem.FileSystem, path: Path.Path, directory: stri
   }
 }
 
-/** Opens both files of a segment, or none of them. */
+/** Opens both files of a segment, or none of them. Makes the directory if it is not there, for a new segment. */
 export const openToWrite: (
   files: LogFiles,
   segment: Segment,
@@ -150,7 +150,12 @@ export const openToWrite: (
   const scope = yield* Scope.make()
   const options = { flag, mode: 0o600 } as const
   const opened = Effect.gen(function*() {
-    const log = yield* fs.open(logPath(segment.number), options)
+    const open = fs.open(logPath(segment.number), options)
+    const log = yield* flag === "r+" ? open : Effect.catchIf(
+      open,
+      (error) => error.reason._tag === "NotFound",
+      () => Effect.andThen(fs.makeDirectory(files.directory, { recursive: true, mode: 0o700 }), open)
+    )
     const index = yield* fs.open(indexPath(segment.number), options)
     if (prepare !== undefined) yield* prepare(index)
     return { scope, segment, log, index }

@@ -17,7 +17,14 @@ export interface Recovered extends Found {
 }
 
 /** A new one each time: the writer goes on with these very segments. */
-const nothing = (): Recovered => ({ segments: [], intact: false, lastRun: 0, bytes: 0, lines: 0, unended: [] })
+export const nothingFound = (): Recovered => ({
+  segments: [],
+  intact: false,
+  lastRun: 0,
+  bytes: 0,
+  lines: 0,
+  unended: []
+})
 
 const sizeOf = (files: LogFiles, path: string): Effect.Effect<number, PlatformError> =>
   Effect.catchIf(
@@ -75,9 +82,11 @@ const hear = (unended: Map<number, { run: number; time: number }>, record: LogRe
 export const recover: (files: LogFiles) => Effect.Effect<Recovered, PlatformError> = Effect.fnUntraced(
   function*(files: LogFiles) {
     yield* files.fs.makeDirectory(files.directory, { recursive: true, mode: 0o700 })
-    yield* files.fs.access(files.directory, { writable: true })
-    const numbers = yield* files.list
-    if (numbers.length === 0) return nothing()
+    const [numbers] = yield* Effect.all(
+      [files.list, files.fs.access(files.directory, { writable: true })],
+      { concurrency: 2 }
+    )
+    if (numbers.length === 0) return nothingFound()
     const segments = yield* Effect.forEach(numbers, (number) => measure(files, number), { concurrency: 8 })
     // A process that was killed as it began a file has left one that says nothing: the one before it does.
     for (let at = segments.length - 1; at >= 0; at--) {
@@ -88,7 +97,7 @@ export const recover: (files: LogFiles) => Effect.Effect<Recovered, PlatformErro
       const bytes = after.reduce((sum, { bytes }) => sum + bytes, found.bytes)
       return { ...found, bytes, segments, intact: found.intact && after.length === 0 }
     }
-    return nothing()
+    return nothingFound()
   }
 )
 

@@ -12,6 +12,7 @@ import * as Clock from "effect/Clock"
 import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import type * as Fiber from "effect/Fiber"
 import * as Latch from "effect/Latch"
 import * as Option from "effect/Option"
 import { type PlatformError, systemError } from "effect/PlatformError"
@@ -78,6 +79,7 @@ const errorOf = (cause: Cause.Cause<PlatformError>): PlatformError =>
 
 const firstDelay = 100
 const longestDelay = 5_000
+const laterMillis = 1_000
 
 export class LogWriter {
   readonly segments: Array<Segment>
@@ -93,13 +95,15 @@ export class LogWriter {
   lastFailure: LogWriteError | undefined = undefined
   private readonly files: LogFiles
   private readonly options: WriterOptions
-  private readonly run: (effect: Effect.Effect<void>) => unknown
+  private readonly run: (effect: Effect.Effect<void>) => Fiber.Fiber<void>
   private readonly queue: Array<Item> = []
   private queuedBytes = 0
   private inFlight = 0
   private appended = 0
   private written = 0
   private running = false
+  /** Will begin to write what is not urgent. */
+  private later: Fiber.Fiber<void> | undefined = undefined
   private closing = false
   private readonly hurry = Latch.makeUnsafe(false)
   private active: WritableSegment | undefined = undefined
@@ -126,17 +130,31 @@ export class LogWriter {
     }
   }
 
-  /** Queues it. Nothing is taken any more once the store is closed. */
-  append(item: Item): boolean {
+  /**
+   * Queues it. Nothing is taken any more once the store is closed. What is not urgent is written with what comes next,
+   * or a little later: a hundred processes that start say little.
+   */
+  append(item: Item, isUrgent: boolean = true): boolean {
     if (this.closing) return false
     this.queue.push(item)
     this.queuedBytes += item.length
     this.appended++
-    if (!this.running) {
-      this.running = true
-      this.run(this.drain)
-    }
+    if (isUrgent) this.start()
+    else this.later ??= this.run(Effect.andThen(Effect.sleep(laterMillis), Effect.sync(() => this.start())))
     return true
+  }
+
+  /** Something was written already, so that writing more costs little. */
+  get hasFile(): boolean {
+    return this.active !== undefined
+  }
+
+  private start(): void {
+    if (this.running || this.queue.length === 0) return
+    this.later?.interruptUnsafe()
+    this.later = undefined
+    this.running = true
+    this.run(this.drain)
   }
 
   /** The item that was queued last, while more can still be added to it. */
@@ -164,6 +182,7 @@ export class LogWriter {
   get flushed(): Effect.Effect<void> {
     return Effect.suspend(() => {
       const sequence = this.appended
+      this.start()
       return this.waiters.until(() => this.written >= sequence || this.closed)
     })
   }
@@ -172,6 +191,7 @@ export class LogWriter {
   get settled(): Effect.Effect<void> {
     return Effect.suspend(() => {
       const sequence = this.appended
+      this.start()
       return this.waiters.until(() => this.written >= sequence || this.problem !== undefined || this.closed)
     })
   }
@@ -202,6 +222,7 @@ export class LogWriter {
   /** Writes what is queued, with one last try if the disk does not take it, and closes the files. */
   get close(): Effect.Effect<void> {
     return Effect.suspend(() => {
+      this.start()
       this.closing = true
       this.hurry.openUnsafe()
       return this.waiters.until(() => !this.running)

@@ -83,18 +83,23 @@ export const start = (
     const asked: Asked = { stop: Deferred.makeUnsafe(), kill: Deferred.makeUnsafe(), isSwept: false }
     const ended = Deferred.makeUnsafe<Ended>()
     const run = make(process, command, startedAt, limits, asked, Deferred.await(ended))
-    const attached = yield* onStart(run)
+    const attached = yield* Effect.onError(onStart(run), () => discard(process))
     // In fibers of their own: a run is over when its group is, whoever may have lost interest in it.
     const reading = yield* Effect.forkDetach(attached.read, { uninterruptible: false })
     yield* Effect.forkDetach(
       Effect.flatMap(
         live(run, limits, asked, reading, attached.onSignalFailed),
-        (end) => Effect.andThen(attached.onEnd(end), Deferred.succeed(ended, end))
+        // Whatever becomes of who hears of it, who waits for it is told.
+        (end) => Effect.andThen(Effect.ignoreCause(attached.onEnd(end), { log: "Error" }), Deferred.succeed(ended, end))
       ),
       { uninterruptible: false }
     )
     return run
   }))
+
+/** Nobody has taken it over. */
+const discard = (process: Process): Effect.Effect<void> =>
+  Effect.ignore(process.signal("SIGKILL")).pipe(Effect.andThen(process.empty), Effect.andThen(process.release))
 
 interface Asked {
   readonly stop: Deferred.Deferred<Stop>

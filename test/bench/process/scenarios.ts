@@ -110,7 +110,7 @@ const hold: Scenario = {
         const what: What = {
           tells: !others.includes(subject),
           kills: subject === oursParallel ? 0 : isLast || !others.includes(subject) ? kills : 0,
-          idleMillis: isLast && subject !== oursParallel ? idleMillis : 0
+          idleMillis: !isLast || subject === oursParallel ? 0 : others.includes(subject) ? idleMillis / 3 : idleMillis
         }
         lives.get(subject)!.push(yield* orFailed(subject.name, live(world, subject, what), noLife))
       }
@@ -252,7 +252,8 @@ const none = { crashes: NaN, obeys: NaN, wrapper: NaN, ignores: NaN, killed: NaN
 const left: Scenario = {
   name: "survivors",
   run: Effect.fnUntraced(function*({ others, world }) {
-    const compared = [subjects.ours, subjects.bare, ...others]
+    const byDefault = (subject: Subject) => subject === subjects.concurrently ? subjects.concurrentlyByDefault : subject
+    const compared = [subjects.ours, subjects.bare, ...others.map(byDefault)]
     // At the same time: nothing is timed but how long to wait for those that never stop.
     const counts = yield* Effect.forEach(
       compared,

@@ -114,15 +114,21 @@ export const pm2: Subject = withPm2(() => ({}))
 /** What ends is not started again; the output is in files with the names of the children. */
 export const pm2Once: Subject = withPm2(({ name }) => ({ autorestart: false, out_file: `out-${name}` }))
 
-export const concurrently: Subject = {
+const withConcurrently = (options: ReadonlyArray<string>): Subject => ({
   name: "concurrently",
   isThere: ({ packages }) => packages.concurrently !== undefined,
   start: ({ children, world }) => {
     const cli = join(world.packages.concurrently!, "dist/bin/concurrently.js")
     const commands = children.map(({ argv }) => plain(argv))
-    return { argv: [world.node, cli, "--restart-tries", "-1", ...commands], stop: "SIGTERM" }
+    return { argv: [world.node, cli, ...options, ...commands], stop: "SIGTERM" }
   }
-}
+})
+
+/** It restarts what it is stopping, so that a stop takes long. */
+export const concurrently: Subject = withConcurrently(["--restart-tries", "-1"])
+
+/** Without restarts. */
+export const concurrentlyByDefault: Subject = withConcurrently([])
 
 export const supervisord: Subject = {
   name: "supervisord",

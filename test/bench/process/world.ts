@@ -7,13 +7,17 @@ import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import { execFileSync } from "node:child_process"
 import { copyFileSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
-import { createRequire } from "node:module"
 import { homedir, tmpdir } from "node:os"
-import { delimiter, dirname, join } from "node:path"
+import { delimiter, join } from "node:path"
 import { fileURLToPath } from "node:url"
+import { rolldown } from "rolldown"
 import { endAll, marked } from "./processes.ts"
 
 export const root = fileURLToPath(new URL("../../../", import.meta.url))
+
+const programFiles = ["ours", "bare", "throughput", "completeness"].map((name) =>
+  fileURLToPath(new URL(`programs/${name}.ts`, import.meta.url))
+)
 
 /** The versions that are compared with. */
 export const versions = { pm2: "7.0.4", concurrently: "9.2.5" } as const
@@ -34,17 +38,14 @@ export interface World {
 const has = (program: string): boolean =>
   (process.env["PATH"] ?? "").split(delimiter).some((directory) => existsSync(join(directory, program)))
 
-/** The library and our programs, below `node_modules`, where they find the same `effect`. */
-const build = (folder: string): void => {
-  const tsc = join(dirname(createRequire(import.meta.url).resolve("typescript/package.json")), "bin/tsc")
-  const config = {
-    extends: join(root, "tsconfig.json"),
-    include: [join(root, "src"), join(root, "test/bench/process/programs")],
-    compilerOptions: { noEmit: false, noCheck: true, rootDir: root, outDir: folder, paths: {}, plugins: [] }
-  }
-  writeFileSync(join(folder, "tsconfig.json"), JSON.stringify(config))
-  writeFileSync(join(folder, "package.json"), `{ "type": "module" }`)
-  execFileSync(process.execPath, [tsc, "-p", join(folder, "tsconfig.json")], { cwd: root })
+/** The library as it is published, and our programs, below `node_modules`, where they find the same `effect`. */
+const build = async (folder: string): Promise<void> => {
+  execFileSync(process.execPath, [".ci/bundle.ts", join(folder, "dist")], { cwd: root })
+  const exports = { ".": "./dist/index.js", "./process": "./dist/process/index.js" }
+  writeFileSync(join(folder, "package.json"), JSON.stringify({ name: "effect-supervisor", type: "module", exports }))
+  const programs = await rolldown({ input: programFiles, external: /^[^./]/ })
+  await programs.write({ dir: join(folder, "programs") })
+  await programs.close()
 }
 
 /** Installs it once into the cache of this user; `undefined` if that cannot be done. */
@@ -92,13 +93,13 @@ const installDebian = (): void => {
 }
 
 export const make: Effect.Effect<World, never, Scope.Scope> = Effect.acquireRelease(
-  Effect.sync(() => {
+  Effect.promise(async () => {
     installDebian()
     const directory = mkdtempSync(join(tmpdir(), "effect-supervisor-process-bench-"))
     const cache = join(root, "node_modules/.cache")
     mkdirSync(cache, { recursive: true })
     const built = mkdtempSync(join(cache, "effect-supervisor-process-bench-"))
-    build(built)
+    await build(built)
     const node = join(directory, "node")
     copyFileSync(process.execPath, node)
     return {
@@ -106,7 +107,7 @@ export const make: Effect.Effect<World, never, Scope.Scope> = Effect.acquireRele
       built,
       mark: `${process.pid}.`,
       node,
-      program: (name: string) => join(built, "test/bench/process/programs", `${name}.js`),
+      program: (name: string) => join(built, "programs", `${name}.js`),
       packages: { pm2: install("pm2"), concurrently: install("concurrently") },
       has
     }

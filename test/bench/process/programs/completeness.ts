@@ -3,7 +3,7 @@
  * `completeness.js <runs of each size> <seconds> <size>...`
  */
 import { Effect, Stream } from "effect"
-import { Command, Job, NodeJobs } from "../../../../src/process/index.ts"
+import { Command, Job, NodeJobs } from "effect-supervisor/process"
 import { tell } from "./children.ts"
 
 const [times = "", seconds = "", ...sizes] = process.argv.slice(2)

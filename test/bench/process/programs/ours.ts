@@ -3,8 +3,8 @@
  * delay. Tells in ms how long all took to be up, and, asked `restart <name>`, from a SIGKILL to the next pid.
  */
 import { Effect, Schedule, Stream } from "effect"
-import { ProcessManager, RestartPolicy, Signals } from "../../../../src/index.ts"
-import { Command, Job, Jobs, NodeJobs } from "../../../../src/process/index.ts"
+import { ProcessManager, RestartPolicy, Signals } from "effect-supervisor"
+import { Command, Job, Jobs, NodeJobs } from "effect-supervisor/process"
 import { children, obey, tell } from "./children.ts"
 
 const described = children()

@@ -5,7 +5,7 @@
 import { Effect } from "effect"
 import { spawn } from "node:child_process"
 import { once } from "node:events"
-import { Command, Job, NodeJobs } from "../../../../src/process/index.ts"
+import { Command, Job, NodeJobs } from "effect-supervisor/process"
 import { tell } from "./children.ts"
 
 const [subject = "", file = "", rounds = ""] = process.argv.slice(2)
