@@ -16,6 +16,7 @@ import { InputClosed, NotRunning, SpawnFailed } from "../ProcessError.ts"
 import type { Spawner } from "../Spawner.ts"
 import * as Verb from "../Verb.ts"
 import { type Config, JobEngine } from "./jobEngine.ts"
+import { LastWords } from "./lastWords.ts"
 import * as record from "./jobRecord.ts"
 import type * as Run from "./run.ts"
 
@@ -38,6 +39,8 @@ interface Line {
   readonly connection: Messages.Connection<unknown, never> | undefined
   /** Its number in the logs. */
   readonly number: number
+  /** On stderr. */
+  readonly lastWords: LastWords
 }
 
 /** How many writes to the standard input wait for the process to read. */
@@ -63,6 +66,8 @@ export class Handle implements Config {
   private readonly history: record.History
   private runs = 0
   private line: Line | undefined = undefined
+  /** Of the current run, or of the last one. */
+  lastWords: LastWords = new LastWords()
   private readonly listeners = new Set<Queue.Enqueue<State, Cause.Done>>()
 
   constructor(
@@ -163,8 +168,10 @@ export class Handle implements Config {
       const input = run.command.settings.stdin === "pipe"
         ? yield* Queue.bounded<Uint8Array, Cause.Done>(inputCapacity)
         : undefined
+      this.lastWords = new LastWords()
       const line: Line = {
         run,
+        lastWords: this.lastWords,
         scope,
         input,
         connection: yield* Scope.provide(this.open(run), scope),
@@ -189,7 +196,8 @@ export class Handle implements Config {
 
   /** Its output and its messages, to their ends. */
   private read(line: Line): Effect.Effect<void> {
-    const { stderr, stdout } = line.run.process
+    const { stdout } = line.run.process
+    const stderr = Stream.mapArray(line.run.process.stderr, line.lastWords.hear)
     const { logs } = this
     const output = logs === undefined
       ? [Stream.runDrain(stdout), Stream.runDrain(stderr)]

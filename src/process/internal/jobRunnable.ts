@@ -25,10 +25,6 @@ import type { Handle } from "./jobHandle.ts"
 import { adopt, endIfRemoved } from "./jobHost.ts"
 import * as probing from "./probing.ts"
 
-/** So many of its last lines on stderr go with a failure, and so much of each. */
-const lastLines = 5
-const longestWord = 500
-
 export const make = <R>(
   name: string,
   command: Command.Command,
@@ -198,15 +194,8 @@ const judge = <R>(plan: Plan<R>, handle: Handle, outcome: Outcome): Effect.Effec
   if (outcome._tag !== "Done" || outcome.status === undefined) return Effect.void
   const { status } = outcome
   if (ExitStatus.isSuccess(status, plan.settings.successCodes)) return Effect.void
-  return Effect.flatMap(lastWords(handle), (lines) => failed(plan, status, lines))
+  return failed(plan, status, handle.lastWords.lines)
 }
-
-const lastWords = ({ logs, runNumber }: Handle): Effect.Effect<ReadonlyArray<string>> =>
-  logs === undefined ? Effect.succeed([]) : logs.tail(lastLines, { run: runNumber, stream: "stderr" }).pipe(
-    Stream.runCollect,
-    Effect.map((lines) => lines.map(({ text }) => text.slice(0, longestWord))),
-    Effect.orElseSucceed(() => [])
-  )
 
 const reload = ({ engine }: Handle, signal: Signal): Effect.Effect<void, JobError> =>
   Effect.flatMap(

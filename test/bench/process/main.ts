@@ -11,6 +11,7 @@
  */
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import { availableParallelism } from "node:os"
 import { parseArgs } from "node:util"
 import type { Figure } from "../harness.ts"
@@ -84,7 +85,7 @@ const main = Effect.gen(function*() {
   if (values.json) {
     const cpus = availableParallelism()
     console.log(JSON.stringify({ node, cpus, missing, settings, figures: figures.map(toJson) }, null, 2))
-    return world
+    return
   }
   console.log(render([header, ...figures.map(row)]))
   const seconds = ((performance.now() - from) / 1_000).toFixed(0)
@@ -92,14 +93,17 @@ const main = Effect.gen(function*() {
     `\nnode ${node}, medians, ${seconds} s in all. A stop is given up after 12 s. From outside: looked for every 1-2 ms.`
   )
   if (missing.length > 0) console.log(`Not there: ${missing.join(", ")}.`)
-  return world
 })
 
 // A Ctrl-C ends what was started, too.
 const controller = new AbortController()
 for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => controller.abort())
-const { mark } = await Effect.runPromise(Effect.scoped(main), { signal: controller.signal })
-const left = marked(mark)
+const exit = await Effect.runPromiseExit(Effect.scoped(main), { signal: controller.signal })
+if (Exit.isFailure(exit)) {
+  process.exitCode = 1
+  console.error(Cause.hasInterruptsOnly(exit.cause) ? "Interrupted." : Cause.pretty(exit.cause))
+}
+const left = marked(World.mark)
 if (left.length > 0) {
   process.exitCode = 1
   console.error(`Processes are left: ${left.join(", ")}`)

@@ -9,7 +9,7 @@ import { markVariable, NotMeasured, until } from "./processes.ts"
 import * as subjects from "./subjects.ts"
 import type { Subject } from "./subjects.ts"
 import { type Case, cases, survivors } from "./survivors.ts"
-import type { World } from "./world.ts"
+import { mark, type World } from "./world.ts"
 
 /** How much to run. */
 export interface Settings {
@@ -150,7 +150,7 @@ const hold: Scenario = {
 /** Runs one of our programs; the numbers that it tells. */
 const tellOf = (world: World, args: ReadonlyArray<string>, timeout: number) =>
   Effect.callback<Readonly<Record<string, number>>, NotMeasured>((resume) => {
-    const env = { ...process.env, TMPDIR: world.directory, [markVariable]: `${world.mark}0.` }
+    const env = { ...process.env, TMPDIR: world.directory, [markVariable]: `${mark}0.` }
     const child = execFile(world.node, args, { timeout, killSignal: "SIGKILL", env }, (error, stdout) =>
       resume(
         error === null
@@ -249,10 +249,12 @@ const logs: Scenario = {
 
 const none = { crashes: NaN, obeys: NaN, wrapper: NaN, ignores: NaN, killed: NaN }
 
+const byDefault = (subject: Subject): Subject =>
+  subject === subjects.concurrently ? subjects.concurrentlyByDefault : subject
+
 const left: Scenario = {
   name: "survivors",
   run: Effect.fnUntraced(function*({ others, world }) {
-    const byDefault = (subject: Subject) => subject === subjects.concurrently ? subjects.concurrentlyByDefault : subject
     const compared = [subjects.ours, subjects.bare, ...others.map(byDefault)]
     // At the same time: nothing is timed but how long to wait for those that never stop.
     const counts = yield* Effect.forEach(

@@ -8,7 +8,7 @@ import { createInterface } from "node:readline"
 import type { Readable } from "node:stream"
 import { endAll, marked, markVariable } from "./processes.ts"
 import type { Child } from "./programs/children.ts"
-import type { World } from "./world.ts"
+import { mark, type World } from "./world.ts"
 
 /** One supervisor that was started. */
 export interface Instance {
@@ -173,7 +173,7 @@ export const launch = (
         const id = String(++instances)
         const directory = join(world.directory, id)
         mkdirSync(directory)
-        return open({ world, directory, mark: `${world.mark}${id}.`, children }, subject)
+        return open({ world, directory, mark: `${mark}${id}.`, children }, subject)
       }),
       ({ end }) => end
     ),

@@ -22,10 +22,11 @@ const programFiles = ["ours", "bare", "throughput", "completeness"].map((name) =
 /** The versions that are compared with. */
 export const versions = { pm2: "7.0.4", concurrently: "9.2.5" } as const
 
+/** With this the marks of all processes of this run begin. */
+export const mark = `${process.pid}.`
+
 export interface World {
   readonly directory: string
-  /** With which the marks of all its processes begin. */
-  readonly mark: string
   /** A copy: pages of the program that are shared with this process would count half. */
   readonly node: string
   /** One of our programs, built. */
@@ -105,14 +106,13 @@ export const make: Effect.Effect<World, never, Scope.Scope> = Effect.acquireRele
     return {
       directory,
       built,
-      mark: `${process.pid}.`,
       node,
       program: (name: string) => join(built, "programs", `${name}.js`),
       packages: { pm2: install("pm2"), concurrently: install("concurrently") },
       has
     }
   }),
-  ({ built, directory, mark }) =>
+  ({ built, directory }) =>
     Effect.sync(() => {
       endAll(() => marked(mark))
       rmSync(directory, { recursive: true, force: true })

@@ -1,0 +1,36 @@
+/**
+ * What a process wrote last: kept in memory, so that its failure can tell it without a look into files.
+ */
+
+/** So many lines, and so much of each. */
+const lines = 5
+const longest = 500
+/** So many bytes are kept, in which these are most likely to be found. */
+const capacity = 4096
+
+export class LastWords {
+  private kept: ReadonlyArray<Uint8Array> = []
+  private size = 0
+
+  /** Takes what was read, and returns it. */
+  readonly hear = <A extends ReadonlyArray<Uint8Array>>(chunks: A): A => {
+    for (const chunk of chunks) this.keep(chunk)
+    return chunks
+  }
+
+  private keep(chunk: Uint8Array): void {
+    // A copy: a part of a large chunk would keep all of that.
+    const last = chunk.length > capacity ? chunk.slice(-capacity) : chunk.slice()
+    let excess = this.size + last.length - capacity
+    let first = 0
+    while (first < this.kept.length && excess >= this.kept[first]!.length) excess -= this.kept[first++]!.length
+    this.kept = [...this.kept.slice(first), last]
+    this.size = this.kept.reduce((size, { length }) => size + length, 0)
+  }
+
+  get lines(): ReadonlyArray<string> {
+    if (this.size === 0) return []
+    const text = new TextDecoder().decode(Buffer.concat(this.kept))
+    return text.trimEnd().split("\n").slice(-lines).map((line) => line.trimEnd().slice(0, longest))
+  }
+}
