@@ -86,11 +86,13 @@ export const live = (world: World, subject: Subject, what: What): Effect.Effect<
     const { children, prefix } = describe()
     const from = performance.now()
     const instance = yield* launch(world, subject, children)
+    // Who tells is not looked at meanwhile: to read its memory map makes a fork wait, and the look takes half a core.
+    const upInside = what.tells ? yield* instance.ask("up") : undefined
     const up = yield* until(
       () => sleepers(prefix).size === count ? performance.now() - from : undefined,
-      20_000
+      20_000,
+      10
     )
-    const upInside = what.tells ? yield* instance.ask("up") : undefined
     const idled = what.idleMillis === 0 ? undefined : yield* idle(instance, prefix, what.idleMillis)
     const restart = yield* restarts(what.kills, (index) => kill(prefix, index))
     const restartInside = what.tells
