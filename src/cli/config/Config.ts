@@ -14,10 +14,16 @@ import type * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as FileSystem from "effect/FileSystem"
 import * as Path from "effect/Path"
+import * as Result from "effect/Result"
 import * as ProcessManager from "../../ProcessManager.ts"
 import type * as Runnable from "../../Runnable.ts"
 import type { Handle, ReconcileReport, Supervisor } from "../../Supervisor.ts"
-import type { DuplicateChild, MaxChildrenReached, SupervisorClosed } from "../../SupervisorError.ts"
+import {
+  type DuplicateChild,
+  InvalidOption,
+  type MaxChildrenReached,
+  type SupervisorClosed
+} from "../../SupervisorError.ts"
 import { ConfigInvalid, ConfigNotFound, type Problem } from "./ConfigError.ts"
 import type { ConfigSpec, Services } from "./ConfigSpec.ts"
 import { boardOf } from "./internal/board.ts"
@@ -160,11 +166,25 @@ const read = Effect.fnUntraced(function*(file: string, options: LoadOptions, pro
   }
 })
 
+/** What only the making of a child finds out. */
+const tryOut = (config: SupervisorConfig, problems: Problems): void => {
+  const others = othersOf(config.children)
+  for (const child of config.children) {
+    const made = Result.try({ try: () => toRunnable(child, others), catch: (error) => error })
+    if (Result.isSuccess(made)) continue
+    const { failure } = made
+    if (!(failure instanceof InvalidOption)) throw failure
+    const place = { path: child.group, line: child.line }
+    problems.add("WrongValue", place, `${failure.option} is not what this takes`, `Write ${failure.expected}`)
+  }
+}
+
 const inspect = Effect.fnUntraced(function*(options: LoadOptions) {
   const file = yield* find(options)
   const problems = new Problems(file)
   const found = yield* read(file, options, problems)
   const config = found === undefined ? undefined : yield* complete(found.draft, found.base)
+  if (config !== undefined && problems.list.length === 0) tryOut(config, problems)
   return { file, config, problems: problems.list }
 })
 
@@ -238,28 +258,43 @@ export const starterName: string = starting.starterName
  * **Details**
  *
  * A child whose dependencies are not met yet is `Starting`; `waiting` tells for whom. One whose dependencies cannot be
- * met any more gives up with `DependencyFailed`. Children that are done stay among the others.
+ * met any more gives up with `DependencyFailed`. Children that are done stay among the others. `beside` are children
+ * that no file knows, started before all others and stopped after them: who listens for signals, who serves the tree.
+ *
+ * **Gotchas**
+ *
+ * The manager ends when no child is left to run: those `beside` count too.
  *
  * @category conversions
  * @since 0.1.0
  */
-export const toManager = (config: SupervisorConfig): ProcessManager.ProcessManager<unknown, Services> =>
-  ProcessManager.make<ReadonlyArray<Child>>(config.name, [starting.starter(toRunnables(config))], {
+export const toManager = (
+  config: SupervisorConfig,
+  beside: ReadonlyArray<Child> = []
+): ProcessManager.ProcessManager<unknown, Services> =>
+  ProcessManager.make<ReadonlyArray<Child>>(config.name, [...beside, starting.starter(toRunnables(config))], {
     ...config.options,
     autoCleanup: false
   })
 
 /**
- * Makes the children of a running supervisor what the configuration says, and touches only those that differ.
+ * Makes the children of a running supervisor what the configuration says, and touches only those that differ. `beside`
+ * are those that `toManager` got.
+ *
+ * **Details**
+ *
+ * A disabled child that somebody has started is stopped, as one that is not in the file any more. Options of the manager
+ * stay as they were until it is started again.
  *
  * @category operations
  * @since 0.1.0
  */
 export const reconcile = (
   handle: Handle<unknown>,
-  config: SupervisorConfig
+  config: SupervisorConfig,
+  beside: ReadonlyArray<Child> = []
 ): Effect.Effect<ReconcileReport, DuplicateChild | MaxChildrenReached | SupervisorClosed, Services> =>
-  handle.reconcile(toRunnables(config))
+  handle.reconcile<ReadonlyArray<Child>>([...beside, ...toRunnables(config)])
 
 /**
  * A child that waits, and for what: each in words, such as "db to be ready (it is starting)".

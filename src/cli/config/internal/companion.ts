@@ -30,7 +30,8 @@ export const companion: (
   const jobs = yield* Jobs
   const id = (yield* Control.path) ?? child.name
   const over = Latch.makeUnsafe(false)
-  const find = Effect.orElseSucceed(jobs.get(id), () => undefined)
+  // It looks when it is called, not when it is run.
+  const find = Effect.orElseSucceed(Effect.suspend(() => jobs.get(id)), () => undefined)
   const before = yield* Effect.flatMap(find, runsOf)
   const follow = Effect.gen(function*() {
     const job = yield* nextRun(find, before)

@@ -183,11 +183,12 @@ const commandLine = (
   if (typeof given !== "string") return given
   const parsed = Command.parse(given)
   if (Result.isFailure(parsed)) {
+    const detail = parsed.failure.detail.replace(/ in template part \d+/, "")
     const advice = "Quote what is meant literally, or write { shell: ... }"
     problems.add(
       "WrongValue",
       draft.where(group, key),
-      `it cannot be split into words: ${parsed.failure.detail}`,
+      `it cannot be split into words: ${detail}`,
       advice
     )
     return { shell: given }
@@ -218,6 +219,7 @@ const dependencies = (
   needsOf(given).flatMap(([name, condition]) => {
     const where = draft.where(child.group, "dependsOn", name)
     const needed = draft.children.find(({ group }) => group === name)
+    if (needed === undefined && draft.broken.has(name)) return []
     if (needed === undefined) {
       const others = draft.children.map(({ group }) => group).filter((group) => group !== child.group)
       problems.add("UnknownDependency", where, `there is no "${name}"`, suggest(name, others))

@@ -31,12 +31,19 @@ const template = /\{\{[^}]*\.PC_/
 export class Converter {
   /** The variables for every process. */
   readonly global: Words
-  private readonly project: Project
+  private readonly project: Omit<Project, "processes">
+  private readonly processes: ReadonlyMap<string, Process>
   private readonly base: Base
   private readonly where: (keys: Keys) => Where
 
-  constructor(project: Project, base: Base, where: (keys: Keys) => Where) {
+  constructor(
+    project: Omit<Project, "processes">,
+    processes: ReadonlyMap<string, Process>,
+    base: Base,
+    where: (keys: Keys) => Where
+  ) {
     this.project = project
+    this.processes = processes
     this.base = base
     this.where = where
     this.global = this.environment(project.environment, ["environment"], {})
@@ -73,6 +80,8 @@ export class Converter {
         if (isShown) {
           const advice = "Give it to the process in its environment, and let the process read it there"
           this.problem("WrongValue", keys, `the value of ${name} is secret and would be shown here`, advice)
+          // What else is wrong with this text is told with the text.
+          return "(secret)"
         }
       }
       if (Redacted.isRedacted(given)) isHidden = true
@@ -165,7 +174,7 @@ export class Converter {
     for (const [name, dependency] of Object.entries(process.depends_on ?? {})) {
       const condition = dependency?.condition ?? "process_started"
       needs[name] = conditions[condition]
-      const needed = this.project.processes[name]
+      const needed = this.processes.get(name)
       const missing = condition === "process_healthy" && needed?.readiness_probe === undefined
         ? "readiness_probe"
         : condition === "process_log_ready" && needed?.ready_log_line === undefined

@@ -21,11 +21,15 @@ const clean = (value: unknown): unknown =>
     ? Object.fromEntries(Object.entries(value).filter(([key, value]) => !isExtension(key) && value !== null))
     : value
 
+const processesOf = (value: unknown): Readonly<Record<string, unknown>> =>
+  Predicate.hasProperty(value, "processes") && Predicate.isObject(value.processes)
+    ? value.processes as Readonly<Record<string, unknown>>
+    : {}
+
 const cleanAll = (value: unknown): unknown => {
   const whole = clean(value)
-  if (!Predicate.hasProperty(whole, "processes") || !Predicate.isObject(whole.processes)) return whole
-  const processes = Object.entries(whole.processes).map(([name, process]) => [name, clean(process)])
-  return { ...whole, processes: Object.fromEntries(processes) }
+  const processes = Object.entries(processesOf(whole)).map(([name, process]) => [name, clean(process)])
+  return processes.length === 0 ? whole : { ...whole as object, processes: Object.fromEntries(processes) }
 }
 
 /** What a key of a `CommandSpec` is called there. */
@@ -67,21 +71,24 @@ export const read: (
       path: keys.map(String).join("."),
       line: parsed.lineOf(keys)
     })
-    const project = decode(compose.project, cleanAll(parsed.value), {
-      problems,
-      where,
-      at: [],
-      reasons: compose.unsupported
-    })
-    if (project === undefined) return undefined
+    const options = { problems, where, reasons: compose.unsupported }
+    const value = cleanAll(parsed.value)
+    // What is wrong with the whole does not hide what is wrong with its parts.
+    const project = decode(compose.project, value, { ...options, at: [] }) ?? { processes: processesOf(value) }
+    const processes = new Map<string, compose.Process>()
+    for (const [name, given] of Object.entries(project.processes)) {
+      const process = decode(compose.process, given, { ...options, at: ["processes", name] })
+      if (process !== undefined) processes.set(name, process)
+    }
     const base = yield* readBase(about, project.env_file ?? (about.dotEnv ? undefined : false), where(["env_file"]))
-    const converter = new Converter(project, base, where)
+    const converter = new Converter(project, processes, base, where)
     const draft: Draft = {
       file,
       directory,
       format: "process-compose",
       name: undefined,
-      children: Object.entries(project.processes).map(([group, process]) => ({
+      broken: new Set(Object.keys(project.processes).filter((name) => !processes.has(name))),
+      children: Array.from(processes, ([group, process]) => ({
         group,
         replicas: process.replicas === 1 ? undefined : process.replicas,
         restart: "never",
@@ -96,7 +103,7 @@ export const read: (
         where(["processes", child, ...(key === undefined ? [] : [names[key]]), ...(name === undefined ? [] : [name])]),
       version: ""
     }
-    if (draft.children.length === 0) {
+    if (Object.keys(project.processes).length === 0 && problems.list.length === 0) {
       problems.add("WrongValue", where(["processes"]), "it names no process", "Write at least one")
     }
     return { draft, base }

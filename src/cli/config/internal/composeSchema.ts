@@ -108,7 +108,7 @@ export interface Process {
   readonly log_location?: string
 }
 
-const processSchema: Schema.Schema<Process> = Schema.Struct({
+export const process: Schema.Schema<Process> = Schema.Struct({
   command: field.nonEmpty,
   description: optional(field.text),
   disabled: optional(field.boolean),
@@ -147,7 +147,8 @@ export interface Project {
   readonly environment?: Environment
   readonly env_file?: string | ReadonlyArray<string>
   readonly log_location?: string
-  readonly processes: Readonly<Record<string, Process>>
+  /** Each with a check of its own, so that one that is wrong does not hide what is wrong with others. */
+  readonly processes: Readonly<Record<string, unknown>>
 }
 
 export const project: Schema.Schema<Project> = Schema.Struct({
@@ -157,7 +158,7 @@ export const project: Schema.Schema<Project> = Schema.Struct({
   environment: optional(environment),
   env_file: optional(field.texts),
   log_location: optional(field.nonEmpty),
-  processes: Schema.Record(Schema.String, processSchema)
+  processes: Schema.Record(Schema.String, field.is<unknown>("a process", () => true))
 })
 /** What process-compose knows and this does not, and what to do about it. */
 export const unsupported: Readonly<Record<string, string>> = {

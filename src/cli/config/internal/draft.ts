@@ -30,6 +30,8 @@ export interface Draft {
   readonly format: Format
   readonly name: string | undefined
   readonly children: ReadonlyArray<DraftChild>
+  /** Children that are there but could not be understood: what needs them is not wrong about that. */
+  readonly broken: ReadonlySet<string>
   /** Variables for every command. */
   readonly env: Readonly<Record<string, Word>>
   readonly options: SupervisorConfig["options"]

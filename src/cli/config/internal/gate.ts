@@ -96,7 +96,7 @@ export const gate: (
   const board = boardOf(supervisor)
   const see: Look = (dependency) =>
     Effect.match(supervisor.child(dependency.child), {
-      onFailure: () => impossible("is not there any more"),
+      onFailure: () => impossible("is not there"),
       onSuccess: (snapshot) => judge(dependency, snapshot, board, needed.get(dependency.child) ?? { tells: false })
     })
   const first = yield* look(child, see)

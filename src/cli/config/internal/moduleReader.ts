@@ -90,9 +90,11 @@ export const read: (
       path: keys.map(String).join("."),
       line: keys.map((key) => lineOf(text, String(key))).findLast((line) => line !== undefined)
     })
-    const config = decode(schema.config, clean(value), { problems, where, at: [] })
-    if (config === undefined) return undefined
+    const given = clean(value)
+    // What is wrong with the whole does not hide what is wrong with its parts.
+    const config: schema.LooseConfig = decode(schema.config, given, { problems, where, at: [] }) ?? partOf(given)
     const children = Object.entries(config.children).flatMap(([name, child]) => readChild(name, child, problems, where))
+    const understood = new Set(children.map(({ group }) => group))
     if (children.length === 0 && problems.list.length === 0) {
       problems.add("WrongValue", where(["children"]), "it names no child", "Write at least one")
     }
@@ -103,6 +105,7 @@ export const read: (
       format: "module",
       name: config.name,
       children,
+      broken: new Set(Object.keys(config.children).filter((name) => !understood.has(name))),
       env: wordsOf(config.env),
       options: readOptions(config, problems, where),
       logDirectory: config.logDirectory,
@@ -115,6 +118,14 @@ export const read: (
     return { draft, base }
   }
 )
+
+/** What can be looked at of something that is no configuration. */
+const partOf = (value: unknown): schema.LooseConfig => ({
+  ...(Predicate.hasProperty(value, "strategy") ? { strategy: value.strategy } : {}),
+  children: Predicate.hasProperty(value, "children") && Predicate.isObject(value.children)
+    ? value.children as Readonly<Record<string, unknown>>
+    : {}
+})
 
 const readChild = (
   name: string,

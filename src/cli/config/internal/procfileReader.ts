@@ -51,6 +51,7 @@ export const read = (
         ...(ports === undefined ? {} : { env: { PORT: String(base + index * step) } })
       })
     })),
+    broken: new Set(),
     env: {},
     options: { autoShutdown: "any-significant" },
     logDirectory: undefined,

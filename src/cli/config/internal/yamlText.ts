@@ -19,9 +19,11 @@ const maxAliasCount = 100
 export const parse = (text: string, problems: Problems): Text | undefined => {
   const counter = new LineCounter()
   const document = parseDocument(text, { lineCounter: counter, prettyErrors: false, merge: true, stringKeys: true })
-  for (const { message, pos } of document.errors) {
+  for (const { code, pos } of document.errors) {
     const place = { path: "", line: counter.linePos(pos[0]).line }
-    problems.add("Syntax", place, `this is not YAML: ${message}`, "Look at the line and the one before it")
+    // Its own messages quote the text, which may be secret.
+    const what = code.toLowerCase().replaceAll("_", " ")
+    problems.add("Syntax", place, `this is not YAML: ${what}`, "Look at the line and the one before it")
   }
   if (document.errors.length > 0) return undefined
   const value = Option.liftThrowable(() => document.toJS({ maxAliasCount }) as unknown)()
