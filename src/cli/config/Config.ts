@@ -32,6 +32,7 @@ import * as composeReader from "./internal/composeReader.ts"
 import { type Environment, readBase, readText } from "./internal/environment.ts"
 import { showUnmet } from "./internal/gate.ts"
 import * as moduleReader from "./internal/moduleReader.ts"
+import { reload } from "./internal/reload.ts"
 import { Problems } from "./internal/problems.ts"
 import * as procfileReader from "./internal/procfileReader.ts"
 import * as starting from "./internal/starter.ts"
@@ -45,6 +46,7 @@ import type { Format, SupervisorConfig } from "./SupervisorConfig.ts"
  *
  * ```ts
  * import { Effect, Schedule } from "effect"
+ * import { defineConfig } from "effect-supervisor/cli/config/Config"
  *
  * export default defineConfig({
  *   children: {
@@ -283,8 +285,9 @@ export const toManager = (
  *
  * **Details**
  *
- * A disabled child that somebody has started is stopped, as one that is not in the file any more. Options of the manager
- * stay as they were until it is started again.
+ * It is done when everything new has been launched: `waiting` and the status tell how that goes on. A child that was
+ * stopped or held by hand stays so. A disabled child that somebody has started is stopped, as one that is not in the file
+ * any more. Options of the manager stay as they were until it is started again.
  *
  * @category operations
  * @since 0.1.0
@@ -294,7 +297,7 @@ export const reconcile = (
   config: SupervisorConfig,
   beside: ReadonlyArray<Child> = []
 ): Effect.Effect<ReconcileReport, DuplicateChild | MaxChildrenReached | SupervisorClosed, Services> =>
-  handle.reconcile<ReadonlyArray<Child>>([...beside, ...toRunnables(config)])
+  reload(handle, beside, toRunnables(config))
 
 /**
  * A child that waits, and for what: each in words, such as "db to be ready (it is starting)".

@@ -53,7 +53,9 @@ const entry = /^([A-Za-z0-9_][\w.-]*)[ \t]*:(?:[ \t]+|(?=[^:/]))(\S.*)$/
  * **Example** (Two processes)
  *
  * ```ts
- * Procfile.parse("web: node server.js\nworker: node worker.js\n").entries.length // 2
+ * import * as Procfile from "effect-supervisor/cli/config/Procfile"
+ *
+ * const { entries } = Procfile.parse("web: node server.js\nworker: node worker.js\n")
  * ```
  *
  * @category parsing

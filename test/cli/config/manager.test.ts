@@ -354,6 +354,35 @@ describe("Editing the file and reconciling", () => {
         yield* handle.shutdown
       })))
 
+  it.live("starts what is new at once, also beside one that waits; all may change, and nothing ends by that", () =>
+    running(compose("a: {command: a}"), ({ handle, reload, world }) =>
+      Effect.gen(function*() {
+        yield* started(world, "a")
+        const report = yield* reload(compose(`
+a: {command: a --new}
+b: {command: b, depends_on: {a: {condition: process_completed}}}
+c: {command: c, ready_log_line: never}
+d: {command: d}`))
+        assert.deepStrictEqual(report, { started: ["b", "c", "d"], stopped: [], restarted: ["a"], kept: [] })
+        yield* started(world, "d")
+        yield* becomes(handle, "d", "Running")
+        assert.deepStrictEqual(yield* states(handle), { a: "Running", b: "Starting", c: "Starting", d: "Running" })
+        yield* waits(handle, { b: "a to have ended (it is running)" })
+        yield* handle.shutdown
+      })))
+
+  it.live("leaves down what was stopped by hand, and gives it its new work", () =>
+    running({ Procfile: "a: a\nb: b\n" }, ({ handle, reload, world }) =>
+      Effect.gen(function*() {
+        yield* started(world, "a", "b")
+        yield* handle.stop("a")
+        assert.deepStrictEqual((yield* reload({ Procfile: "a: c\nb: b\n" })).restarted, ["a"])
+        assert.deepStrictEqual(yield* states(handle), { a: "Stopped", b: "Running" })
+        yield* handle.start("a")
+        yield* started(world, "c")
+        yield* handle.shutdown
+      })))
+
   it.live("a changed variable of .env is a change of those who get it", () =>
     running({ Procfile: "a: a\n", ".env": "A=1" }, ({ handle, reload, world }) =>
       Effect.gen(function*() {

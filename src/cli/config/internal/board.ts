@@ -1,8 +1,9 @@
 /**
  * What the children of one running supervisor tell each other: who was started, and who waits for whom.
  */
-import type { ChildConfig, Dependency } from "../SupervisorConfig.ts"
 import type * as Cause from "effect/Cause"
+import * as Semaphore from "effect/Semaphore"
+import type { ChildConfig, Dependency } from "../SupervisorConfig.ts"
 
 /** Something that has to be so before a child starts, and is not so yet. */
 export interface Unmet extends Dependency {
@@ -18,6 +19,10 @@ export interface Culprit {
 
 export class Board {
   readonly waiting: Map<string, ReadonlyArray<Unmet>> = new Map()
+  /** What each child is that was started last. */
+  readonly versions: Map<string, unknown> = new Map()
+  /** One change of the configuration at a time. */
+  readonly reloading: Semaphore.Semaphore = Semaphore.makeUnsafe(1)
   culprit: Culprit | undefined = undefined
   private readonly started = new Set<string>()
   private readonly listeners = new Set<() => void>()

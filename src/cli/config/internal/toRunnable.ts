@@ -50,8 +50,9 @@ export const toRunnable = (child: ChildConfig, others: Others): Child => {
 const around = (child: ChildConfig, inner: Child, { isAwaited, needed }: Others) =>
   Effect.gen(function*() {
     const { endsAllOnFailure, name, work } = child
-    yield* gate(child, needed)
     const board = boardOf(yield* Supervisor)
+    board.versions.set(name, child.version)
+    yield* gate(child, needed)
     if (work._tag === "Command" && (isAwaited.has(name) || work.logFile !== undefined)) {
       yield* companion(child, work, () => board.start(name))
     } else board.start(name)
