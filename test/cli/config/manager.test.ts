@@ -323,6 +323,31 @@ web: {command: web}`),
         })
     ))
 
+  it.live("restarts as a group where the configuration says so, also while it is being started", () =>
+    running(
+      {
+        "supervisor.config.mjs": `export default { strategy: "one-for-all", children: {
+          a: { command: "a", restart: { policy: "on-failure", delay: 1, jitter: false } },
+          b: { command: "b" },
+          slow: { command: "slow", ready: { log: "ready" } }
+        } }`
+      },
+      ({ handle, world }) =>
+        Effect.gen(function*() {
+          yield* started(world, "a", "b", "slow")
+          yield* becomes(handle, "b", "Running")
+          world.log.length = 0
+          yield* world.exit("a", 1)
+          yield* started(world, "a", "b", "slow")
+          assert.sameMembers(world.log.slice(0, 3), ["-a", "-slow", "-b"])
+          yield* world.say("slow", "ready\n")
+          yield* becomes(handle, "slow", "Running")
+          yield* gone(handle, Config.starterName)
+          assert.deepStrictEqual(yield* states(handle), { a: "Running", b: "Running", slow: "Running" })
+          yield* handle.shutdown
+        })
+    ))
+
   it.live("does not start what is disabled; that can be added by its name", () =>
     running(
       compose("a: {command: a}\noff: {command: off, disabled: true}"),

@@ -36,12 +36,14 @@ const clean = (value: unknown): unknown => {
   )
 }
 
-/** The line in a text where a key is written, if that is one line only. */
-const lineOf = (text: string, key: string): number | undefined => {
-  const escaped = key.replace(/[.*+?^${}()|[\]\\]/g, "\\$&")
-  const pattern = new RegExp(`^[\\s{,]*["']?${escaped}["']?\\s*[:,(]`)
-  const lines = text.split("\n").flatMap((line, index) => pattern.test(line) ? [index + 1] : [])
-  return lines.length === 1 ? lines[0] : undefined
+/** By key, the line on which it is written; `undefined` for one that is written on several. */
+const linesOf = (text: string): ReadonlyMap<string, number | undefined> => {
+  const lines = new Map<string, number | undefined>()
+  for (const [index, line] of text.split("\n").entries()) {
+    const key = /^[\s{,]*["']?([^\s"'{},:()]+)["']?\s*[:,(]/.exec(line)?.[1]
+    if (key !== undefined) lines.set(key, lines.has(key) ? undefined : index + 1)
+  }
+  return lines
 }
 
 /** Where a module broke off, by the stack of what it threw. */
@@ -86,9 +88,10 @@ export const read: (
     const { directory, file, problems } = about
     const value = yield* load(about, text)
     if (value === undefined) return undefined
+    const lines = linesOf(text)
     const where = (keys: ReadonlyArray<PropertyKey>): Where => ({
       path: keys.map(String).join("."),
-      line: keys.map((key) => lineOf(text, String(key))).findLast((line) => line !== undefined)
+      line: keys.map((key) => lines.get(String(key))).findLast((line) => line !== undefined)
     })
     const given = clean(value)
     // What is wrong with the whole does not hide what is wrong with its parts.
