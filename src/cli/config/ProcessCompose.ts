@@ -16,6 +16,8 @@
  * - What is not known is always refused, whatever `is_strict` says.
  * - Variables in commands are left to the shell, at run time; elsewhere they are expanded when the file is read, also
  *   `$PC_REPLICA_NUM`. `$$` is a dollar.
+ * - A value of `.env` that is put into an address or a path is shown with that; one with the name of a secret is refused
+ *   there.
  * - Replicas are named from 1 on; `PC_REPLICA_NUM` counts from 0, as there.
  * - A process that is not stopped in time is killed after 5 seconds if no `timeout_seconds` says otherwise; there, never.
  *   A signal always reaches the whole process group.

@@ -1,10 +1,12 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Redacted } from "effect"
+import { Context, Effect, Layer, Redacted } from "effect"
 import { join } from "node:path"
 import { pathToFileURL } from "node:url"
 import { Runnable } from "effect-supervisor"
+import { Jobs } from "effect-supervisor/process"
 import * as Config from "../../../src/cli/config/Config.ts"
 import * as ConfigError from "../../../src/cli/config/ConfigError.ts"
+import type { Code } from "../../../src/cli/config/ConfigSpec.ts"
 import { childOf, commandOf, fixtures, load, onNode, problems, withFiles, write } from "./support.ts"
 
 const moduleOf = (children: string, rest = "") => ({
@@ -138,6 +140,29 @@ describe("A supervisor.config.ts", () => {
       const none = yield* load({ ...files, ...moduleOf("a: 'x'", ", envFile: false, env: { D: true }") })
       assert.deepStrictEqual(commandOf(none, "a").env, { D: "true" })
     }))
+})
+
+class Database extends Context.Service<Database, { readonly url: string }>()("test/Database") {}
+
+describe("defineConfig", () => {
+  it("takes code that needs what whoever runs it has, and does not compile with other code", () => {
+    const spec = Config.defineConfig({
+      children: {
+        jobs: Effect.flatMap(Jobs, ({ list }) => list),
+        scoped: Effect.acquireRelease(Effect.void, () => Effect.void),
+        layer: Layer.effect(Database, Effect.succeed({ url: "" })),
+        runnable: Runnable.idle(),
+        // @ts-expect-error -- it is no condition
+        web: { command: "x", dependsOn: { jobs: "healthy" } },
+        // @ts-expect-error -- it is no way to find out
+        probed: { command: "x", ready: { port: 80 } }
+      }
+    })
+    assert.lengthOf(Object.keys(spec.children), 6)
+    // Nobody has a Database.
+    const takesIt: Effect.Effect<void, never, Database> extends Code ? true : false = false
+    assert.isFalse(takesIt)
+  })
 })
 
 describe("Which file it is", () => {
