@@ -1,14 +1,14 @@
 /**
  * Writes the code that is published: `node .ci/bundle.ts [folder]`. It is in a few modules, since importing many small
  * ones costs more than what is in them: what describes, so that whoever needs no more can leave out the rest; what runs;
- * what is about processes, and of that what a child process needs. Beside them every public module has one of its own,
- * so that the subpaths and the indexes share what they export.
+ * what is about processes, and of that what a child process needs; then a module for each further floor. Beside them
+ * every public module has one of its own, so that the subpaths and the indexes share what they export.
  */
 import { globSync } from "node:fs"
 import { rolldown } from "rolldown"
 
 const [dir = "dist"] = process.argv.slice(2)
-const files = globSync("src/{*,process/*}.ts")
+const files = globSync("src/**/*.ts", { exclude: ["src/**/internal/**"] })
 
 const bundle = await rolldown({
   input: Object.fromEntries(files.map((file) => [file.slice("src/".length, -".ts".length), file])),
@@ -21,9 +21,10 @@ await bundle.write({
     // Each takes along what it imports, if no one before it has.
     groups: [
       { name: "description", test: /src.(Control|Runnable)\.ts$/, priority: 4 },
-      { name: "engine", test: /src.(?!process.)/, priority: 3 },
+      { name: "engine", test: /src.(internal.|[^/\\]*$)/, priority: 3 },
       { name: "messages", test: /src.process.MessagesChild\.ts$/, priority: 2 },
-      { name: "process" }
+      { name: "process", test: /src.process./, priority: 1 },
+      { name: "config", test: /src.cli.config./ }
     ]
   },
   minifyInternalExports: false,

@@ -90,7 +90,7 @@ const main = Effect.gen(function*() {
   console.log(render([header, ...figures.map(row)]))
   const seconds = ((performance.now() - from) / 1_000).toFixed(0)
   console.log(
-    `\nnode ${node}, medians, ${seconds} s in all. A stop is given up after 12 s. From outside: looked for every 1-2 ms.`
+    `\nnode ${node}, medians, ${seconds} s in all. A stop is given up after 12 s. From outside: looked for every 1 to 10 ms.`
   )
   if (missing.length > 0) console.log(`Not there: ${missing.join(", ")}.`)
 })

@@ -31,14 +31,16 @@ const main = Effect.gen(function*() {
 const restart = Effect.fnUntraced(function*(name: string) {
   const jobs = yield* Jobs
   const job = yield* jobs.get(name)
-  const { pid } = yield* job.info
+  // Not `job.info`: that looks for the whole group.
+  const before = yield* job.state
+  if (before._tag !== "Running") return yield* Effect.die(`${name} does not run`)
   const from = performance.now()
   const back = job.changes.pipe(
-    Stream.filter((state) => state._tag === "Running" && state.pid !== pid),
+    Stream.filter((state) => state._tag === "Running" && state.pid !== before.pid),
     Stream.take(1),
     Stream.runDrain
   )
-  process.kill(pid!, "SIGKILL")
+  process.kill(before.pid, "SIGKILL")
   yield* back
   tell("restart", performance.now() - from)
 })
