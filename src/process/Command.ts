@@ -223,13 +223,20 @@ const settle = (subject: string, base: Settings, options: Options): Settings => 
   removeEnv: options.removeEnv ?? base.removeEnv,
   env: environment(subject, options.env ?? base.env),
   group: validate.oneOf(subject, "group", options.group ?? base.group, ["own", "session", "inherit"]),
-  uid: options.uid ?? base.uid,
-  gid: options.gid ?? base.gid,
+  uid: user(subject, "uid", options.uid ?? base.uid),
+  gid: user(subject, "gid", options.gid ?? base.gid),
   stdin: input(subject, options.stdin ?? base.stdin),
   stdout: validate.oneOf(subject, "stdout", options.stdout ?? base.stdout, ["capture", "inherit", "ignore"]),
   stderr: validate.oneOf(subject, "stderr", options.stderr ?? base.stderr, ["capture", "inherit", "ignore"]),
   descriptors: descriptors(subject, options.descriptors ?? base.descriptors)
 })
+
+const user = (subject: string, option: string, value: Settings["uid"]): Settings["uid"] => {
+  if (value === undefined || (typeof value === "string" ? value !== "" : Number.isInteger(value) && value >= 0)) {
+    return value
+  }
+  throw new InvalidOption({ subject, option, value, expected: "a name, or a number of at least 0" })
+}
 
 const input = (subject: string, value: Input): Input =>
   Stream.isStream(value) ? value : validate.oneOf(subject, "stdin", value, ["ignore", "pipe", "inherit"])

@@ -13,6 +13,7 @@ import type * as Scope from "effect/Scope"
 import type * as Stream from "effect/Stream"
 import * as validate from "../internal/validate.ts"
 import type * as Runnable from "../Runnable.ts"
+import { InvalidOption } from "../SupervisorError.ts"
 import type { Command } from "./Command.ts"
 import type { ExitStatus } from "./ExitStatus.ts"
 import * as jobHost from "./internal/jobHost.ts"
@@ -28,6 +29,7 @@ import type {
   JobDeleted,
   NotReady,
   NotRunning,
+  OutputCut,
   ProcessFailed,
   SignalFailed,
   SpawnFailed,
@@ -36,7 +38,7 @@ import type {
   SupervisedJob,
   WorkspaceFailed
 } from "./ProcessError.ts"
-import type { Signal } from "./Signal.ts"
+import { type Signal, signalNumber } from "./Signal.ts"
 import type { Usage } from "./Spawner.ts"
 import type { StopOptions, Verb, View } from "./Verb.ts"
 
@@ -64,12 +66,20 @@ export type State =
   }
 
 /**
- * Why a verb was not carried out.
+ * Why a verb was not carried out; `OutputCut` is told to the error sink alone.
  *
  * @category models
  * @since 0.1.0
  */
-export type JobError = SpawnFailed | HookFailed | SignalFailed | StillAlive | Superseded | JobDeleted | SupervisedJob
+export type JobError =
+  | SpawnFailed
+  | HookFailed
+  | SignalFailed
+  | StillAlive
+  | Superseded
+  | JobDeleted
+  | SupervisedJob
+  | OutputCut
 
 /**
  * A verb was carried out. Where it waited for the end of a run, `status` is how that ended, `forced` whether its group
@@ -299,7 +309,7 @@ export const make = (
   command: Command,
   options?: Options
 ): Effect.Effect<Job, WorkspaceFailed | DuplicateJob, Jobs | Scope.Scope> => {
-  const settings = settle(name, options)
+  const settings = settle(name, command, options)
   return Effect.flatMap(Jobs, (jobs) => jobHost.open(jobs.host, name, command, settings))
 }
 
@@ -319,21 +329,53 @@ export interface Settings {
   readonly notifies: boolean
 }
 
-const settle = (name: string, options: Options = {}, notifies = false): Settings => {
+const settle = (name: string, command: Command, options: Options = {}, notifies = false): Settings => {
   const subject = `Job "${validate.name("Job", name)}"`
+  const { messages } = options
+  const taken = [...(messages === undefined ? [] : [3]), ...(notifies ? [4] : [])]
+  for (const descriptor of taken) {
+    if (command.settings.descriptors[descriptor] === undefined) continue
+    throw new InvalidOption({
+      subject,
+      option: `descriptors[${descriptor}]`,
+      value: command.settings.descriptors[descriptor],
+      expected: "left out, since messages (3) or Probe.notify (4) use it: take another number"
+    })
+  }
   return {
-    stopSignal: options.stopSignal ?? defaults.stopSignal,
+    stopSignal: signal(subject, "stopSignal", options.stopSignal ?? defaults.stopSignal),
     graceMillis: validate.millis(subject, "grace", options.grace ?? defaults.grace),
     killMillis: validate.positiveMillis(subject, "killTimeout", options.killTimeout ?? defaults.killTimeout),
     drainMillis: validate.millis(subject, "drainTimeout", options.drainTimeout ?? defaults.drainTimeout),
-    successCodes: options.successCodes ?? defaults.successCodes,
+    successCodes: successCodes(subject, options.successCodes ?? defaults.successCodes),
     logs: options.logs ?? {},
     history: options.history === 0 ? 0 : validate.count(subject, "history", options.history ?? defaults.history),
     onSpawn: options.onSpawn,
     onError: options.onError,
-    messages: options.messages,
+    messages,
     notifies
   }
+}
+
+const signal = (subject: string, option: string, value: Signal): Signal => {
+  if (signalNumber(value) !== undefined) return value
+  throw new InvalidOption({ subject, option, value, expected: `a signal of this platform, such as "SIGTERM"` })
+}
+
+const successCodes = (subject: string, codes: Settings["successCodes"]): Settings["successCodes"] => {
+  for (const code of codes) {
+    const isKnown = typeof code === "string"
+      ? signalNumber(code) !== undefined
+      : Number.isInteger(code) && code >= 0 && code <= 255
+    if (isKnown) continue
+    throw new InvalidOption({
+      subject,
+      option: "successCodes",
+      value: code,
+      expected: "codes from 0 to 255, or names of signals"
+    })
+  }
+  return codes
 }
 
 /**
@@ -405,5 +447,18 @@ export const runnable = <R = never>(
     probe !== undefined && ("_tag" in probe ? probe : probe.probe)._tag === "Notify"
   )
   const messages = options?.messages ?? options?.onConnect?.channel
-  return jobRunnable.make<R>(name, command, settle(name, { ...options, messages }, notifies), options ?? {})
+  const subject = `Job "${name}"`
+  if (options?.reloadSignal !== undefined) signal(subject, "reloadSignal", options.reloadSignal)
+  if (options?.onConnect !== undefined && options.onConnect.channel !== messages) {
+    throw new InvalidOption({
+      subject,
+      option: "onConnect",
+      value: "another channel",
+      expected: "of the channel in messages"
+    })
+  }
+  if (options?.forward === true && options.logs === false) {
+    throw new InvalidOption({ subject, option: "logs", value: false, expected: "kept, since forward reads them" })
+  }
+  return jobRunnable.make<R>(name, command, settle(name, command, { ...options, messages }, notifies), options ?? {})
 }

@@ -9,7 +9,7 @@ import * as FileSystem from "effect/FileSystem"
 import * as Layer from "effect/Layer"
 import type * as Path from "effect/Path"
 import * as Scope from "effect/Scope"
-import { firstSweep, type Host } from "./internal/jobHost.ts"
+import { entries, firstSweep, type Host } from "./internal/jobHost.ts"
 import type { Job } from "./Job.ts"
 import { JobNotFound } from "./ProcessError.ts"
 import type { Spawner } from "./Spawner.ts"
@@ -96,25 +96,24 @@ const make = (options?: JobsOptions): Layer.Layer<Jobs, never, Spawner | FileSys
           path: directory === undefined ? yield* temporary : Effect.succeed(directory),
           isKept: directory !== undefined
         },
-        jobs: new Map(),
-        taken: new Set(),
+        slots: new Map(),
         sweepAt: firstSweep
       }
       // First the jobs, of which those made by hand may have ended with their own scopes; then their places.
       yield* Effect.addFinalizer((exit) =>
         Effect.andThen(
-          Effect.forEach([...host.jobs.values()], ({ close }) => close, { concurrency: "unbounded", discard: true }),
+          Effect.forEach(entries(host), ({ close }) => close, { concurrency: "unbounded", discard: true }),
           Scope.close(places, exit)
         )
       )
       return {
         get: (id) => {
-          const entry = host.jobs.get(id)
+          const entry = host.slots.get(id)?.entry
           return entry === undefined
-            ? Effect.fail(new JobNotFound({ id, known: [...host.jobs.keys()] }))
+            ? Effect.fail(new JobNotFound({ id, known: [...host.slots.keys()] }))
             : Effect.succeed(entry.job)
         },
-        list: Effect.sync(() => Array.from(host.jobs.values(), ({ job }) => job)),
+        list: Effect.sync(() => entries(host).map(({ job }) => job)),
         host
       }
     })

@@ -141,8 +141,13 @@ export const http = (
  * @since 0.1.0
  */
 export const exec = (command: Command): Probe => {
-  if (isCommand(command)) return { _tag: "Exec", command }
-  throw new InvalidOption({ subject: "Probe.exec", option: "command", value: command, expected: "a Command" })
+  if (isCommand(command) && command.program._tag !== "Script") return { _tag: "Exec", command }
+  throw new InvalidOption({
+    subject: "Probe.exec",
+    option: "command",
+    value: isCommand(command) ? showCommand(command) : command,
+    expected: "a Command made by Command.make, shell or parse"
+  })
 }
 
 /**
@@ -168,12 +173,18 @@ export const show = (probe: Probe): string => {
     case "Tcp":
       return `TCP port ${probe.host}:${probe.port}`
     case "Http":
-      return `GET ${probe.url}`
+      return `GET ${withoutSecrets(probe.url)}`
     case "Exec":
       return `the program ${showCommand(probe.command)}`
     case "Notify":
       return "a byte on its notify descriptor"
   }
+}
+
+/** What stands before the host, and behind the path, may be a secret. */
+const withoutSecrets = (text: string): string => {
+  const { origin, pathname } = new URL(text)
+  return `${origin}${pathname}`
 }
 
 /** @internal */

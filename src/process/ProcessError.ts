@@ -334,3 +334,21 @@ export class SupervisedJob extends SupervisedJobBase {
     return `${this.verb} of job "${this.job}" was not carried out, because a supervisor runs it. Use the supervisor's handle: start, stop, restart, hold or remove by the child's path.`
   }
 }
+
+const OutputCutBase: Tagged<"OutputCut", {
+  readonly command: string
+  readonly drainMillis: number
+  readonly detail: string
+}> = Data.TaggedError("OutputCut")
+
+/**
+ * A run is over, and its output was not read to the end within `drainTimeout`: what came after that is not in its logs.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class OutputCut extends OutputCutBase {
+  override get message(): string {
+    return `Command "${this.command}" has ended, but its output did not within ${this.drainMillis} ms (${this.detail}): the rest of it is lost. Raise drainTimeout to wait longer.`
+  }
+}

@@ -308,5 +308,6 @@ const toProcess = (group: Group): Process => ({
   stderr: group.command.settings.stderr === "capture" ? group.output(2) : Stream.empty,
   input: (descriptor) => group.input(descriptor),
   output: (descriptor) => group.output(descriptor),
+  emptied: Effect.void,
   release: Effect.void
 })

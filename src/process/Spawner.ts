@@ -66,8 +66,8 @@ export interface Process {
   readonly members: Effect.Effect<ReadonlyArray<Member>>
   /** Ends when nobody lives in its group any more. */
   readonly empty: Effect.Effect<void>
-  /** What the group uses now. */
-  readonly usage: Effect.Effect<Usage>
+  /** What the group uses now; `undefined` where that cannot be seen. */
+  readonly usage: Effect.Effect<Usage | undefined>
   /** Sends a signal to the whole group; `false` if nobody is left to get it. */
   readonly signal: (signal: Signal) => Effect.Effect<boolean, SignalFailed>
   /** Its standard input; ends it when the sink is done. */
@@ -78,7 +78,9 @@ export interface Process {
   readonly input: (descriptor: number) => Sink.Sink<void, Uint8Array, never, PlatformError.PlatformError>
   /** Reads from a descriptor of kind "output" or "duplex". */
   readonly output: (descriptor: number) => Stream.Stream<Uint8Array, PlatformError.PlatformError>
-  /** To be called once nobody lives in the group: gives back what belongs to it. */
+  /** To be called as soon as nobody lives in the group: its number may soon be somebody else's. */
+  readonly emptied: Effect.Effect<void>
+  /** To be called once its output was read: gives back what belongs to it. */
   readonly release: Effect.Effect<void>
 }
 
@@ -161,7 +163,7 @@ const spawn = Effect.fnUntraced(function*(
   )
   yield* watch.started(handle.pid)
   const status = yield* observe(handle)
-  return toProcess(command, handle, status, Effect.andThen(watch.ended(handle.pid), letGo(handle, scope)))
+  return toProcess(command, handle, status, watch.ended(handle.pid), letGo(handle, scope))
 })
 
 /** The end of the program, seen from now on whether anybody asks for it or not. */
@@ -188,8 +190,10 @@ const toProcess = (
   command: Command.Command,
   handle: ChildProcessHandle,
   status: Deferred.Deferred<ExitStatus.ExitStatus>,
+  unwatch: Effect.Effect<void>,
   release: Effect.Effect<void>
 ): Process => {
+  let isEmpty = false
   const ended = Deferred.await(status)
   const group = command.settings.group === "inherit"
     ? spawning.processAlone(handle.pid, Command.show(command), () => Deferred.isDoneUnsafe(status), ended)
@@ -198,20 +202,23 @@ const toProcess = (
     pid: handle.pid,
     status: ended,
     isRunning: Effect.sync(() => !Deferred.isDoneUnsafe(status)),
-    members: group.members,
+    members: Effect.suspend(() => isEmpty ? Effect.succeed([]) : group.members),
     // While the program lives there is nothing to look for, and its end is told without a look.
     empty: Effect.andThen(ended, group.empty),
     usage: group.usage,
     signal: (signal) =>
-      Effect.mapError(
-        group.signal(signal),
-        (detail) => new SignalFailed({ command: Command.show(command), signal, detail })
+      Effect.suspend(() => isEmpty ? Effect.succeed(false) : group.signal(signal)).pipe(
+        Effect.mapError((detail) => new SignalFailed({ command: Command.show(command), signal, detail }))
       ),
     stdin: handle.stdin,
     stdout: handle.stdout,
     stderr: handle.stderr,
     input: handle.getInputFd,
     output: handle.getOutputFd,
+    emptied: Effect.suspend(() => {
+      isEmpty = true
+      return unwatch
+    }),
     release
   }
 }

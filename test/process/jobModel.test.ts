@@ -158,7 +158,11 @@ class Model {
   private perform(entry: Entry): void {
     switch (entry.kind) {
       case "start":
-        return this.run === undefined ? this.spawn(entry) : this.answer(entry, "noop: already running")
+        if (this.run === undefined) return this.spawn(entry)
+        if (this.run.leader !== undefined) return this.answer(entry, "noop: already running")
+        // What its program has left behind is being ended: it comes after that.
+        this.busy = { ...entry, phase: "ending", superseded: false }
+        return
       case "restart":
         return this.run === undefined ? this.spawn(entry) : this.stop(entry, grace)
       case "tryRestart":
@@ -278,6 +282,7 @@ class Model {
 
   private stopped(entry: Entry, isSuperseded: boolean): void {
     switch (entry.kind) {
+      case "start":
       case "restart":
       case "tryRestart":
         if (this.isDeleted) return this.answer(entry, "failed: JobDeleted")

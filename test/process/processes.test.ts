@@ -2,6 +2,7 @@ import { assert, describe } from "@effect/vitest"
 import { Effect, Fiber, PlatformError, Redacted, Result, Stream } from "effect"
 import { Command, ExitStatus, Job, ProcessError, Spawner } from "effect-supervisor/process"
 import { chmodSync, existsSync, mkdirSync, statSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
 import {
   fixture,
   isRoot,
@@ -295,7 +296,9 @@ describe("Command: whose process it is", () => {
   real("as another user it may use its private directory", ({ directory }) =>
     Effect.gen(function*() {
       if (!isRoot) return
+      // A place that was given is not made passable for it.
       chmodSync(directory, 0o755)
+      mkdirSync(join(directory, "jobs"), { mode: 0o711 })
       const { stderr, stdout } = yield* ran(
         sh("echo data > \"$EFFECT_SUPERVISOR_DATA_DIR/file\" && cat \"$EFFECT_SUPERVISOR_DATA_DIR/file\"", {
           uid: 65_534,

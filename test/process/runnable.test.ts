@@ -1,6 +1,6 @@
 import { assert, describe } from "@effect/vitest"
 import { Deferred, Effect, Exit, Fiber, Layer, Option, Schedule, Schema, Stream } from "effect"
-import { ProcessManager, RestartPolicy, type Runnable, type Supervisor } from "effect-supervisor"
+import { ProcessManager, RestartPolicy, Runnable, type Supervisor } from "effect-supervisor"
 import { Command, ExitStatus, Job, Jobs, Messages, NodeJobs, ProcessError } from "effect-supervisor/process"
 import { existsSync, statSync } from "node:fs"
 import {
@@ -18,6 +18,12 @@ import {
   timed,
   until
 } from "../fixtures/process/job-support.ts"
+
+/** Takes children while it runs. */
+const none: ReadonlyArray<Runnable.Runnable<Job.RunnableError, Jobs>> = []
+const pool = ProcessManager.make("app", none, { keepAlive: true })
+const flapping = (name: string) =>
+  ProcessManager.make(name, [Job.runnable("web", sh("exit 1"), { restart: Schedule.spaced("1 millis") })])
 
 const soon = { restart: Schedule.spaced("20 millis") }
 const nobody = (directory: string) => assert.deepStrictEqual(show(marked(directory)), [])
@@ -209,6 +215,7 @@ describe("Job.runnable: while it is supervised", () => {
         job.stop(),
         job.restart(),
         job.tryRestart(),
+        job.run(() => Effect.void),
         job.delete(),
         job.deleteNow
       ]
@@ -219,10 +226,62 @@ describe("Job.runnable: while it is supervised", () => {
       }
       yield* job.signal("SIGUSR1")
       yield* said(job, "usr1")
-      const views: Array<string> = []
-      yield* job.run(({ current }) => Effect.sync(() => views.push(current._tag)))
-      assert.deepStrictEqual(views, ["Running"])
       assert.strictEqual((yield* handle.child("a")).incarnation, 1)
+    }))
+
+  real("a stop at any moment of a start leaves nothing running", () =>
+    Effect.gen(function*() {
+      const handle = yield* ProcessManager.start(pool)
+      for (let millis = 0; millis < 10; millis++) {
+        const name = `a${millis}`
+        const adding = yield* Effect.forkChild(handle.add(Job.runnable(name, sh("sleep 600"))), {
+          startImmediately: true
+        })
+        yield* Effect.sleep(millis)
+        yield* handle.stop(name)
+        yield* Fiber.await(adding)
+        const state = yield* Effect.catch(Effect.flatMap(jobOf(name), (job) => job.state), () => Effect.undefined)
+        assert.notStrictEqual(state?._tag, "Running", name)
+        yield* handle.start(name)
+        const [, ...others] = (yield* (yield* Jobs).list).filter(({ id }) => id.startsWith(name))
+        assert.deepStrictEqual(others, [])
+      }
+    }))
+
+  real("a child that is taken out and put in again keeps its name, however quickly", () =>
+    Effect.gen(function*() {
+      const handle = yield* ProcessManager.start(pool)
+      for (let millis = 0; millis < 8; millis++) {
+        yield* handle.add(Job.runnable("web", sh("sleep 600")))
+        yield* handle.remove("web")
+        yield* Effect.sleep(millis)
+      }
+      yield* handle.add(Job.runnable("web", sh("sleep 600")))
+      assert.strictEqual((yield* (yield* jobOf("web")).state)._tag, "Running")
+      assert.deepStrictEqual((yield* (yield* Jobs).list).map(({ id }) => id), ["web"])
+    }))
+
+  real("children of one path under two managers have a job each, for all their runs", () =>
+    Effect.gen(function*() {
+      const one = yield* ProcessManager.start(flapping("one"))
+      const two = yield* ProcessManager.start(flapping("two"))
+      const runs = Effect.map(Effect.all([one.child("web"), two.child("web")]), (children) =>
+        Math.min(...children.map(({ incarnation }) => incarnation)))
+      yield* Effect.repeat(Effect.andThen(Effect.sleep("5 millis"), runs), {
+        until: (count) =>
+          count > 10
+      })
+      assert.deepStrictEqual((yield* (yield* Jobs).list).map(({ id }) => id).toSorted(), ["web", "web#2"])
+    }))
+
+  real("jobs of managers that were taken out do not add up", () =>
+    Effect.gen(function*() {
+      const handle = yield* ProcessManager.start(pool)
+      for (let count = 0; count < 60; count++) {
+        yield* handle.add(ProcessManager.make(`m${count}`, [Job.runnable("a", sh("exit 0")), Runnable.idle()]))
+        yield* handle.remove(`m${count}`)
+      }
+      assert.isBelow((yield* (yield* Jobs).list).length, 35)
     }))
 
   real("a reload sends its signal to the group", () =>

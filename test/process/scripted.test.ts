@@ -207,7 +207,7 @@ describe("The group of a scripted process", () => {
     withProcess((process) => Effect.andThen(process.fork(idle), Effect.never), (process) =>
       Effect.gen(function*() {
         assert.deepStrictEqual(yield* members(process), ["server", "forked"])
-        assert.strictEqual((yield* process.usage).processes, 2)
+        assert.strictEqual((yield* process.usage)?.processes, 2)
         const pids = (yield* process.members).map(({ pid }) => pid)
         assert.strictEqual(new Set(pids).size, 2)
         assert.strictEqual(pids[0], process.pid)

@@ -5,6 +5,7 @@
  * whoever sent it may go away. What passes it: `Wait`, `Signal` and a `Stop` during a grace (which ends the grace), and
  * `DeleteNow` (which ends everything).
  */
+import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import type * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
@@ -14,7 +15,7 @@ import * as Fiber from "effect/Fiber"
 import * as Command from "../Command.ts"
 import * as ExitStatus from "../ExitStatus.ts"
 import type { Done, JobError, NoOp, Outcome, State, Ticket } from "../Job.ts"
-import { HookFailed, JobDeleted, type SpawnFailed, StillAlive, Superseded } from "../ProcessError.ts"
+import { HookFailed, JobDeleted, SpawnFailed, StillAlive, Superseded } from "../ProcessError.ts"
 import type { Spawner } from "../Spawner.ts"
 import * as Verb from "../Verb.ts"
 import * as Run from "./run.ts"
@@ -147,13 +148,18 @@ export class JobEngine {
 
   /** Takes away the grace, and the start that was to come after it: who says stop last finds nothing running. */
   private stopNow(entry: Entry, run: Run.Run): void {
+    this.supersede(entry.verb)
+    this.detach(entry, Effect.map(run.kill, (ended) => done(entry.verb, ended)))
+  }
+
+  /** Takes back every start that has not begun to spawn. */
+  private supersede(by: Verb.Verb): void {
     const { busy, queue } = this
-    if (busy !== undefined && isStart(busy.verb)) busy.supersededBy = entry.verb
+    if (busy !== undefined && isStart(busy.verb)) busy.supersededBy = by
     for (const other of queue.filter(({ verb }) => isStart(verb))) {
       queue.splice(queue.indexOf(other), 1)
-      this.tell(other, this.superseded(other.verb, entry.verb))
+      this.tell(other, this.superseded(other.verb, by))
     }
-    this.detach(entry, Effect.map(run.kill, (ended) => done(entry.verb, ended)))
   }
 
   /** Carries out what is in the queue, one verb after the other. */
@@ -179,7 +185,7 @@ export class JobEngine {
     entry.fiber = fiber
     if (entry.isAborted) fiber.interruptUnsafe()
     fiber.addObserver((exit) => {
-      this.tell(entry, Exit.isSuccess(exit) ? exit.value : this.deleted(entry.verb))
+      this.tell(entry, Exit.isSuccess(exit) ? exit.value : this.broken(entry, exit.cause))
       after?.()
     })
   }
@@ -195,6 +201,13 @@ export class JobEngine {
   private report(error: JobError): void {
     // In a turn of its own: a sink that sends a verb which fails at once must not keep everything else from running.
     Effect.runForkWith(this.context)(Effect.andThen(Effect.yieldNow, Effect.suspend(() => this.config.onError(error))))
+  }
+
+  /** It was interrupted because the job ends; anything else is somebody's code that died. */
+  private broken(entry: Entry, cause: Cause.Cause<never>): Outcome {
+    return entry.isAborted || Cause.hasInterruptsOnly(cause)
+      ? this.deleted(entry.verb)
+      : failed(entry.verb, new HookFailed({ command: this.name, hook: "run", cause }))
   }
 
   private deleted(verb: Verb.Verb): Outcome {
@@ -268,26 +281,48 @@ export class JobEngine {
   }
 
   private start(entry: Entry): Effect.Effect<Outcome, never, Spawner> {
-    return Effect.suspend(() =>
-      this.current !== undefined ? Effect.succeed(noop(entry.verb, "already running")) : this.spawn(entry).pipe(
-        Effect.match({
-          onSuccess: (): Outcome => done(entry.verb),
-          onFailure: (error) => failed(entry.verb, error)
-        })
-      )
-    )
+    return Effect.suspend(() => {
+      if (this.current === undefined) return this.startNow(entry)
+      if (!this.current.isEnding()) return Effect.succeed(noop(entry.verb, "already running"))
+      // Its program has ended, and what that left behind is being ended: then it is not running.
+      entry.step = "ending"
+      return Effect.flatMap(this.current.ended, () => this.startUnlessGivenUp(entry))
+    })
+  }
+
+  private startUnlessGivenUp(entry: Entry): Effect.Effect<Outcome, never, Spawner> {
+    return Effect.suspend(() => {
+      entry.step = "begun"
+      if (this.phase !== "open") return Effect.succeed(this.deleted(entry.verb))
+      if (entry.supersededBy !== undefined) return Effect.succeed(this.superseded(entry.verb, entry.supersededBy))
+      return this.start(entry)
+    })
+  }
+
+  private startNow(entry: Entry): Effect.Effect<Outcome, never, Spawner> {
+    return Effect.match(this.spawn(entry), {
+      onSuccess: (): Outcome => done(entry.verb),
+      onFailure: (error) => failed(entry.verb, error)
+    })
   }
 
   private readonly spawn = Effect.fnUntraced({ self: this }, function*(entry: Entry) {
     yield* this.checkNobodyIsLeft
     const command = yield* Effect.suspend(() => this.config.onSpawn(this.view)).pipe(
+      Effect.filterOrElse(
+        Command.isCommand,
+        (other) => Effect.die(new Error(`it gave no Command, but ${String(other)}`))
+      ),
       Effect.catchCause((cause) => Effect.fail(new HookFailed({ command: this.name, hook: "spawn", cause })))
     )
     // A hook that was not to be interrupted has come back after all.
-    if (this.phase !== "open") return yield* new JobDeleted({ command: this.name, verb: Verb.show(entry.verb) })
+    if (entry.isAborted) return yield* new JobDeleted({ command: this.name, verb: Verb.show(entry.verb) })
     entry.step = "spawning"
     yield* this.config.equip(command).pipe(
       Effect.flatMap((equipped) => Run.start(equipped, this.config.limits, (run) => this.adopt(run))),
+      Effect.catchDefect((cause) =>
+        Effect.fail(new SpawnFailed({ command: this.name, reason: "Unknown", detail: String(cause), cause }))
+      ),
       Effect.tapError((error) => Effect.map(Clock.currentTimeMillis, (now) => this.to(neverRan(error, now)))),
       Effect.uninterruptible
     )
@@ -309,7 +344,8 @@ export class JobEngine {
   private ended(run: Run.Run, ended: Run.Ended): void {
     this.current = undefined
     this.last = run
-    this.to({ _tag: "Finished", ...ended })
+    const { endedAt, forced, startedAt, status, survivors } = ended
+    this.to({ _tag: "Finished", status, startedAt, endedAt, forced, survivors })
     this.answerWaiters()
   }
 
@@ -343,11 +379,7 @@ export class JobEngine {
   }
 
   private restart(entry: Entry, options: Verb.StopOptions): Effect.Effect<Outcome, never, Spawner> {
-    return Effect.flatMap(this.stop(entry, options), () => {
-      if (this.phase !== "open") return Effect.succeed(this.deleted(entry.verb))
-      if (entry.supersededBy !== undefined) return Effect.succeed(this.superseded(entry.verb, entry.supersededBy))
-      return this.start(entry)
-    })
+    return Effect.andThen(this.stop(entry, options), this.startUnlessGivenUp(entry))
   }
 
   private signal(verb: Verb.Verb & { readonly _tag: "Signal" }): Effect.Effect<Outcome> {
@@ -400,6 +432,19 @@ export class JobEngine {
     })
   }
 
+  /**
+   * Ends what runs or is about to, and leaves the job as it is: for the supervisor that it belongs to. With its grace,
+   * which ends when this is interrupted, or asked for again.
+   */
+  readonly halt: Effect.Effect<void> = Effect.gen({ self: this }, function*() {
+    this.supersede(Verb.stop())
+    if (this.busy !== undefined && isStart(this.busy.verb) && this.busy.step !== "ending") yield* this.abort
+    const { current } = this
+    if (current === undefined) return
+    if (current.isStopping()) yield* current.kill
+    else yield* Effect.onInterrupt(this.end(current, "gracefully"), () => current.kill)
+  })
+
   private end(run: Run.Run, how: "now" | "gracefully"): Effect.Effect<Run.Ended> {
     if (how === "now") return run.kill
     // A grace that has begun is not cut short, nor does it begin anew.
@@ -415,7 +460,8 @@ export class JobEngine {
     // What has been started is not to be lost sight of.
     if (busy.step === "spawning" && busy.fiber !== undefined) return Effect.asVoid(Fiber.await(busy.fiber))
     // Somebody else's code, of which nobody knows how long it takes to be interrupted.
-    this.tell(busy, this.deleted(busy.verb))
+    const by = busy.supersededBy
+    this.tell(busy, by === undefined ? this.deleted(busy.verb) : this.superseded(busy.verb, by))
     busy.isAborted = true
     busy.fiber?.interruptUnsafe()
     return Effect.void
@@ -434,7 +480,7 @@ const neverRan = (error: SpawnFailed, now: number): State => ({
   survivors: []
 })
 
-const done = (verb: Verb.Verb, ended?: Omit<Run.Ended, "startedAt" | "endedAt">): Done => ({
+const done = (verb: Verb.Verb, ended?: Omit<Run.Ended, "startedAt" | "endedAt" | "isCut">): Done => ({
   _tag: "Done",
   verb: Verb.show(verb),
   status: ended?.status,

@@ -12,7 +12,7 @@ import * as Command from "../Command.ts"
 import type { Info, JobError, Settings, State } from "../Job.ts"
 import type * as LogStore from "../LogStore.ts"
 import * as Messages from "../Messages.ts"
-import { InputClosed, NotRunning, SpawnFailed } from "../ProcessError.ts"
+import { InputClosed, NotRunning, OutputCut, SpawnFailed } from "../ProcessError.ts"
 import type { Spawner } from "../Spawner.ts"
 import * as Verb from "../Verb.ts"
 import { type Config, JobEngine } from "./jobEngine.ts"
@@ -219,8 +219,23 @@ export class Handle implements Config {
           signal: status._tag === "Signaled" ? status.signal : undefined
         })
       }
+      if (ended.isCut) yield* this.tellCut()
       yield* Scope.close(line.scope, Exit.void)
     })
+  }
+
+  /** The end of a run waits for its output only so long. */
+  private tellCut(): Effect.Effect<void> {
+    return Effect.flatMap(this.logs?.problem ?? Effect.undefined, (problem) =>
+      this.onError(
+        new OutputCut({
+          command: Command.show(this.command),
+          drainMillis: this.settings.drainMillis,
+          detail: problem === undefined
+            ? "a process that left its group holds the pipe, or nobody reads its messages"
+            : problem.message
+        })
+      ))
   }
 
   // -- what a job offers

@@ -2,6 +2,7 @@
  * The jobs of a program: how they are made and found, whose they are, and when they end.
  */
 import * as Context from "effect/Context"
+import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as FileSystem from "effect/FileSystem"
@@ -21,10 +22,15 @@ import * as record from "./jobRecord.ts"
 export interface Host {
   readonly context: Context.Context<Spawner | FileSystem.FileSystem | Path.Path>
   readonly root: record.Root
-  readonly jobs: Map<string, Entry>
-  /** The ids of those, and of the ones being made. */
-  readonly taken: Set<string>
+  readonly slots: Map<string, Slot>
   sweepAt: number
+}
+
+/** The place of an id: taken while its job is made, while it is there, and until its directory is removed. */
+export interface Slot {
+  entry: Entry | undefined
+  /** Until when who wants it has to wait: until it is made, and after that until it is gone. */
+  settled: Deferred.Deferred<void>
 }
 
 export interface Entry {
@@ -35,6 +41,10 @@ export interface Entry {
   /** Nobody's, if it was made by hand. */
   owner: Owner | undefined
 }
+
+/** The jobs there are. */
+export const entries = (host: Host): ReadonlyArray<Entry> =>
+  Array.from(host.slots.values()).flatMap(({ entry }) => entry === undefined ? [] : [entry])
 
 // --------------------------------------------------------------------------------------------------------- the job
 
@@ -85,14 +95,14 @@ const toSupervisedJob = (handle: Handle): Job => {
     start: refused(Verb.start),
     stop: (options) => refused(Verb.stop(options)),
     restart: (options) => refused(Verb.restart(options)),
+    run: (hook) => refused(Verb.run(hook)),
     tryRestart: (options) => refused(Verb.tryRestart(options)),
     delete: (options) => refused(Verb.deleteJob(options)),
     deleteNow: refused(Verb.deleteNow)
   }
 }
 
-const isForSupervisor = (verb: Verb.Verb): boolean =>
-  verb._tag !== "Signal" && verb._tag !== "Wait" && verb._tag !== "Run"
+const isForSupervisor = (verb: Verb.Verb): boolean => verb._tag !== "Signal" && verb._tag !== "Wait"
 
 const orFail = (outcome: Outcome): Effect.Effect<Done | NoOp, JobError> =>
   outcome._tag === "Failed" ? Effect.fail(outcome.error) : Effect.succeed(outcome)
@@ -112,7 +122,7 @@ const openStorage = Effect.fnUntraced(function*(host: Host, id: string, settings
   return { workspace, logs }
 })
 
-/** Makes a job under an id that is free, in a scope of its own. */
+/** Makes a job in a slot that is free, in a scope of its own. */
 const create = Effect.fnUntraced(function*(
   host: Host,
   name: string,
@@ -121,18 +131,21 @@ const create = Effect.fnUntraced(function*(
   settings: Settings,
   owner?: Owner
 ) {
-  host.taken.add(id)
+  const slot: Slot = { entry: undefined, settled: Deferred.makeUnsafe() }
+  host.slots.set(id, slot)
   const scope = yield* Scope.make()
-  yield* Scope.addFinalizer(scope, Effect.sync(() => host.taken.delete(id)))
+  const free = Effect.sync(() => {
+    host.slots.delete(id)
+    Deferred.doneUnsafe(slot.settled, Exit.void)
+  })
+  // Added first, so that it comes when everything else is gone.
+  yield* Scope.addFinalizer(scope, free)
   const storage = yield* openStorage(host, id, settings).pipe(
     Effect.provideContext(Context.add(host.context, Scope.Scope, scope)),
     Effect.mapError((error) => new WorkspaceFailed({ job: id, detail: error.message, cause: error })),
     Effect.onError((cause) => Scope.close(scope, Exit.failCause(cause)))
   )
-  const release = Effect.suspend(() => {
-    if (host.jobs.get(id) === entry) host.jobs.delete(id)
-    return Scope.close(scope, Exit.void)
-  })
+  const release = Scope.close(scope, Exit.void)
   const handle = new Handle(host.context, name, id, { ...storage, release }, command, settings)
   const entry: Entry = {
     job: owner === undefined ? toJob(handle) : toSupervisedJob(handle),
@@ -140,9 +153,12 @@ const create = Effect.fnUntraced(function*(
     close: Effect.asVoid(handle.engine.close("gracefully")),
     owner
   }
-  host.jobs.set(id, entry)
+  slot.entry = entry
+  const opened = slot.settled
+  slot.settled = Deferred.makeUnsafe()
+  Deferred.doneUnsafe(opened, Exit.void)
   return entry
-})
+}, Effect.uninterruptible)
 
 /** A job made by hand, until the scope closes. */
 export const open = (
@@ -152,7 +168,7 @@ export const open = (
   settings: Settings
 ): Effect.Effect<Job, WorkspaceFailed | DuplicateJob, Scope.Scope> =>
   Effect.suspend((): Effect.Effect<Job, WorkspaceFailed | DuplicateJob, Scope.Scope> =>
-    host.taken.has(name)
+    host.slots.has(name)
       ? Effect.fail(new DuplicateJob({ job: name }))
       : Effect.map(
         Effect.acquireRelease(create(host, name, name, command, settings), ({ close }) => close),
@@ -171,27 +187,70 @@ export interface Owner {
  * The job of a child: the one that its last incarnation had, so that logs and history go on, or a new one. It lives as
  * long as the child does.
  */
-export const adopt: (
+export const adopt = (
   host: Host,
   owner: Owner,
   command: Command.Command,
   settings: Settings
-) => Effect.Effect<Handle, WorkspaceFailed> = Effect.fnUntraced(function*(host, owner, command, settings) {
-  const existing = host.jobs.get(owner.path)
-  if (existing !== undefined && existing.owner?.name === owner.name && existing.handle.engine.run === undefined) {
-    existing.owner = owner
-    existing.handle.configure(command, settings)
-    return existing.handle
+): Effect.Effect<Handle, WorkspaceFailed> =>
+  Effect.gen(function*() {
+    yield* sweep(host)
+    // Two supervisors in one program may have children of the same path.
+    for (let count = 1;; count++) {
+      const id = count === 1 ? owner.path : `${owner.path}#${count}`
+      const slot = host.slots.get(id)
+      if (slot === undefined) return (yield* create(host, owner.name, id, command, settings, owner)).handle
+      const { entry } = slot
+      if (entry === undefined || !entry.handle.engine.isOpen) {
+        yield* Deferred.await(slot.settled)
+        // It may be anybody's by now.
+        count = 0
+      } else if (yield* mayAdopt(entry, owner)) {
+        entry.owner = owner
+        entry.handle.configure(command, settings)
+        return entry.handle
+      }
+    }
+  })
+
+/** Its own, or that of a child whose supervisor has ended: a manager that is restarted has another one. */
+const mayAdopt = (entry: Entry, owner: Owner): Effect.Effect<boolean> => {
+  if (entry.owner === undefined || entry.handle.engine.run !== undefined) return Effect.succeed(false)
+  return entry.owner.supervisor === owner.supervisor ? Effect.succeed(true) : hasEnded(entry.owner)
+}
+
+const hasEnded = ({ supervisor }: Owner): Effect.Effect<boolean> =>
+  supervisor === undefined
+    ? Effect.succeed(true)
+    : Effect.map(supervisor.status, ({ state }) => state === "Stopped" || state === "Failed")
+
+/** Whether its supervisor still knows the child. */
+const isWanted = (owner: Owner): Effect.Effect<boolean> =>
+  Effect.flatMap(hasEnded(owner), (ended) =>
+    ended || owner.supervisor === undefined
+      ? Effect.succeed(false)
+      : Effect.isSuccess(owner.supervisor.child(owner.name)))
+
+/**
+ * Ends the jobs whose children are gone, once there are twice as many as were left the last time: so each costs a
+ * look or two in its life, and what is kept is bounded by what lives.
+ */
+const sweep = Effect.fnUntraced(function*(host: Host) {
+  if (host.slots.size < host.sweepAt) return
+  host.sweepAt = Number.POSITIVE_INFINITY
+  for (const { close, handle, owner } of entries(host)) {
+    if (owner !== undefined && handle.engine.run === undefined && !(yield* isWanted(owner))) yield* close
   }
-  yield* sweep(host)
-  const entry = yield* create(host, owner.name, freeId(host, owner.path), command, settings, owner)
-  return entry.handle
-})
+  host.sweepAt = Math.max(firstSweep, 2 * host.slots.size)
+}, Effect.uninterruptible)
+
+/** So many jobs are kept before it is worth looking for those whose child is gone. */
+export const firstSweep = 16
 
 /** Ends the job of a child that was taken out of its supervisor, as soon as that has done so. */
 export const endIfRemoved = (host: Host, id: string): Effect.Effect<void> =>
   Effect.suspend(() => {
-    const entry = host.jobs.get(id)
+    const entry = host.slots.get(id)?.entry
     if (entry?.owner?.supervisor === undefined) return Effect.void
     const isThere = Effect.isSuccess(entry.owner.supervisor.child(entry.owner.name))
     return aMoment.pipe(
@@ -207,29 +266,3 @@ const aMoment: Effect.Effect<void> = Effect.repeat(
   }),
   { times: 10 }
 )
-
-/** Two supervisors in one program may have children of the same path. */
-const freeId = (host: Host, path: string): string => {
-  let id = path
-  for (let count = 2; host.taken.has(id); count++) id = `${path}#${count}`
-  return id
-}
-
-/**
- * Ends the jobs whose children are gone, once there are twice as many as were left the last time: so each costs a
- * look or two in its life, and what is kept is bounded by what lives.
- */
-const sweep = Effect.fnUntraced(function*(host: Host) {
-  if (host.jobs.size < host.sweepAt) return
-  for (const entry of host.jobs.values()) {
-    if (entry.owner === undefined || entry.handle.engine.run !== undefined) continue
-    const isThere = entry.owner.supervisor === undefined
-      ? Effect.succeed(false)
-      : Effect.isSuccess(entry.owner.supervisor.child(entry.owner.name))
-    if (!(yield* isThere)) yield* entry.close
-  }
-  host.sweepAt = Math.max(firstSweep, 2 * host.jobs.size)
-})
-
-/** So many jobs are kept before it is worth looking for those whose child is gone. */
-export const firstSweep = 64

@@ -45,16 +45,22 @@ export const openWorkspace: (
     const fs = yield* FileSystem.FileSystem
     const path = yield* Path.Path
     const data = path.join(directory, "data")
+    const scripts = new Set<string>()
     // Before anything is made in it, so that it comes after what ends with that.
     yield* Effect.addFinalizer(() =>
-      Effect.ignore(fs.remove(isKept ? data : directory, { recursive: true, force: true }), { log: "Warn" })
+      Effect.forEach(
+        isKept ? [data, ...scripts] : [directory],
+        (path) => Effect.ignore(fs.remove(path, { recursive: true, force: true }), { log: "Warn" }),
+        { discard: true }
+      )
     )
     yield* fs.makeDirectory(data, { recursive: true, mode: 0o700 })
 
     const give = (file: string, { settings: { gid, uid } }: Command.Command) =>
       fs.chown(file, typeof uid === "number" ? uid : unchanged, typeof gid === "number" ? gid : unchanged)
     const open = (command: Command.Command) =>
-      fs.chmod(path.dirname(directory), passable).pipe(
+      // A place that was given is its owner's business.
+      (isKept ? Effect.void : fs.chmod(path.dirname(directory), passable)).pipe(
         Effect.andThen(fs.chmod(directory, passable)),
         Effect.andThen(give(data, command))
       )
@@ -62,6 +68,7 @@ export const openWorkspace: (
       const { program } = command
       if (program._tag !== "Script") return Effect.succeed(command)
       const file = path.join(directory, `script.${program.interpreter.extension ?? "txt"}`)
+      scripts.add(file)
       return fs.writeFileString(file, program.text, { mode: 0o700 }).pipe(
         Effect.andThen(isOthers(command) ? give(file, command) : Effect.void),
         Effect.as(Command.fromFile(command, file))

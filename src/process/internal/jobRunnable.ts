@@ -86,13 +86,13 @@ const liveness = ({ failures, initialDelay, interval, probe, timeout }: Probe.Li
 const incarnation = <R>(plan: Plan<R>): Effect.Effect<void, RunnableError, Jobs | R | Scope.Scope> =>
   Effect.gen(function*() {
     const handle = yield* own(plan)
-    yield* Effect.addFinalizer(() => end(handle))
+    yield* Effect.addFinalizer(() => handle.engine.halt)
     const isAsked = yield* Effect.raceFirst(
       Effect.as(live(plan, handle), false),
       Effect.as(Control.shutdown, true)
     )
     if (!isAsked) return
-    yield* end(handle)
+    yield* handle.engine.halt
     const { host } = yield* Jobs
     yield* Effect.forkDetach(endIfRemoved(host, handle.id))
   })
@@ -104,16 +104,6 @@ const own = Effect.fnUntraced(function*<R>({ command, name, settings }: Plan<R>)
   const supervisor = Option.getOrUndefined(yield* Effect.serviceOption(Supervisor))
   return yield* adopt(host, { name, path: path ?? name, supervisor }, command, settings)
 })
-
-/** Ends what runs: with its grace, or at once if that is interrupted, or was already going on. */
-const end = (handle: Handle): Effect.Effect<void> =>
-  Effect.suspend(() => {
-    const { run } = handle.engine
-    if (run === undefined) return Effect.void
-    if (run.isStopping()) return Effect.asVoid(run.kill)
-    const ended = run.isEnding() ? run.ended : run.stop(handle.toStop({}))
-    return Effect.asVoid(Effect.onInterrupt(ended, () => run.kill))
-  })
 
 /** From the start of its run to the end of that. */
 const live = Effect.fnUntraced(function*<R>(plan: Plan<R>, handle: Handle) {
@@ -182,6 +172,7 @@ const notStarted = <R>(plan: Plan<R>, error: JobError): Effect.Effect<never, Run
     case "Superseded":
     case "JobDeleted":
     case "SupervisedJob":
+    case "OutputCut":
       return Effect.die(error)
   }
 }
@@ -191,7 +182,9 @@ const failed = <R>({ command }: Plan<R>, status: ExitStatus.ExitStatus, lastLine
 
 /** What the end of a run that nobody asked for means. */
 const judge = <R>(plan: Plan<R>, handle: Handle, outcome: Outcome): Effect.Effect<void, ProcessFailed> => {
-  if (outcome._tag !== "Done" || outcome.status === undefined) return Effect.void
+  if (outcome._tag !== "Done" || outcome.status === undefined) {
+    return Effect.die(new Error(`The end of job "${handle.id}" is not known: ${outcome._tag}`))
+  }
   const { status } = outcome
   if (ExitStatus.isSuccess(status, plan.settings.successCodes)) return Effect.void
   return failed(plan, status, handle.lastWords.lines)

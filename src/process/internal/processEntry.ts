@@ -73,14 +73,19 @@ export const parseStat = (stat: string): ProcessEntry | undefined => {
 
 const buffer = Buffer.allocUnsafe(4096)
 
-/** That a process is gone is no news here, so no Effect and no error is made of it: this runs for every process. */
+/**
+ * That a process is gone is no news here, so no Effect and no error is made of it: this runs for every process. Anything
+ * else, such as no descriptor being left, is thrown: it must not be taken for that.
+ */
 export const readStat = (pid: number | string): string | undefined => {
   let fd: number | undefined
   try {
     fd = openSync(`/proc/${pid}/stat`, "r")
     return buffer.toString("utf8", 0, readSync(fd, buffer, 0, buffer.length, 0))
-  } catch {
-    return undefined
+  } catch (error) {
+    const code = error instanceof Error && "code" in error ? error.code : undefined
+    if (code === "ENOENT" || code === "ESRCH") return undefined
+    throw error
   } finally {
     if (fd !== undefined) closeSync(fd)
   }

@@ -93,8 +93,19 @@ const runPs = (args: ReadonlyArray<string>, visit: Visit, done: Done): void => {
 const chunkSize = 200
 
 const scanProc = (wanted: ReadonlySet<number>, visit: Visit, done: Done): void => {
-  const names = readdirSync("/proc")
+  const unreadable = (cause: unknown): void =>
+    done(new TableUnreadable({ detail: cause instanceof Error ? cause.message : String(cause), cause }))
+  let names: ReadonlyArray<string> = []
   const readFrom = (start: number): void => {
+    try {
+      read(start)
+    } catch (cause) {
+      // No descriptor left, say: an answer, and not the end of this process.
+      unreadable(cause)
+    }
+  }
+  const read = (start: number): void => {
+    if (start === 0) names = readdirSync("/proc")
     const end = Math.min(start + chunkSize, names.length)
     for (let index = start; index < end; index++) {
       const first = names[index]!.charCodeAt(0)
@@ -207,7 +218,14 @@ export const members = (pgid: number): Effect.Effect<ReadonlyArray<ProcessEntry>
   })
 
 /** A member that was seen alive is looked at alone; only when it is gone are the others searched for. */
-const stillIn = (pgid: number, pid: number): boolean => hasProc() && readEntry(pid)?.pgid === pgid
+const stillIn = (pgid: number, pid: number): boolean => {
+  try {
+    return hasProc() && readEntry(pid)?.pgid === pgid
+  } catch {
+    // It cannot be looked at just now; the next look will tell.
+    return true
+  }
+}
 
 /** The first pause between two looks at a group and the longest, in milliseconds. */
 export const pollMillis: { readonly first: number; readonly longest: number } = { first: 1, longest: 20 }
@@ -276,7 +294,12 @@ export const signalGroup = (
 export const startTime = (pid: number): Effect.Effect<number | undefined, TableError> =>
   Effect.suspend((): Effect.Effect<number | undefined, TableError> => {
     if (onWindows) return unsupported("Reading when a process started")
-    if (hasProc()) return Effect.sync(() => readEntry(pid)?.startTime)
+    if (hasProc()) {
+      return Effect.try({
+        try: () => readEntry(pid)?.startTime,
+        catch: (cause) => new TableUnreadable({ detail: String(cause), cause })
+      })
+    }
     return Effect.callback((resume) => {
       let found: number | undefined
       const done: Done = (error) => resume(error === undefined ? Effect.succeed(found) : Effect.fail(error))

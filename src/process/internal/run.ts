@@ -44,6 +44,8 @@ export interface Ended {
   readonly forced: boolean
   /** Who survived even that. */
   readonly survivors: ReadonlyArray<string>
+  /** Its output was not read to the end: somebody holds the pipe, or the disk takes nothing. */
+  readonly isCut: boolean
 }
 
 export interface Run {
@@ -99,7 +101,11 @@ export const start = (
 
 /** Nobody has taken it over. */
 const discard = (process: Process): Effect.Effect<void> =>
-  Effect.ignore(process.signal("SIGKILL")).pipe(Effect.andThen(process.empty), Effect.andThen(process.release))
+  Effect.ignore(process.signal("SIGKILL")).pipe(
+    Effect.andThen(process.empty),
+    Effect.andThen(process.emptied),
+    Effect.andThen(process.release)
+  )
 
 interface Asked {
   readonly stop: Deferred.Deferred<Stop>
@@ -146,11 +152,13 @@ const live = Effect.fnUntraced(function*(
   asked.isSwept = stop === undefined
   const forced = yield* empty({ process, limits, asked, onSignalFailed }, stop)
   const survivors = (yield* process.members).map(showMember)
+  if (survivors.length === 0) yield* process.emptied
   const status = yield* within(process.status, survivors.length === 0 ? Infinity : 0, unkillable)
-  yield* within(Fiber.await(reading), limits.drainMillis, undefined)
+  const isRead = yield* within(Effect.as(Fiber.await(reading), true), limits.drainMillis, false)
   yield* Fiber.interruptAll([reading, feeding])
   yield* process.release
-  const ended: Ended = { status, startedAt, endedAt: yield* Clock.currentTimeMillis, forced, survivors }
+  const endedAt = yield* Clock.currentTimeMillis
+  const ended: Ended = { status, startedAt, endedAt, forced, survivors, isCut: !isRead }
   return ended
 })
 
@@ -162,7 +170,7 @@ const feed = ({ settings }: Command.Command, process: Process): Effect.Effect<vo
   typeof settings.stdin === "string"
     ? Effect.void
     : Effect.ignore(Stream.run(
-      Stream.tapError(settings.stdin, (error) => Effect.logWarning("The input of a command ended early", error)),
+      Stream.tapCause(settings.stdin, (cause) => Effect.logWarning("The input of a command ended early", cause)),
       process.stdin
     ))
 

@@ -203,19 +203,21 @@ export const statusOf = (exit: Exit.Exit<number, PlatformError.PlatformError>): 
 export interface Group {
   readonly members: Effect.Effect<ReadonlyArray<Member>>
   readonly empty: Effect.Effect<void>
-  readonly usage: Effect.Effect<Usage>
+  readonly usage: Effect.Effect<Usage | undefined>
   readonly signal: (signal: Signal) => Effect.Effect<boolean, string>
 }
 
-const nobody: Usage = { cpuMillis: 0, memoryBytes: 0, processes: 0 }
-
 /** The group that a process leads. */
 export const groupOf = (pid: number): Group => ({
-  members: Effect.catch(ProcessTable.members(pid), () => blindMembers(pid)),
-  empty: Effect.catch(ProcessTable.awaitEmpty(pid), () => blindEmpty(pid)),
+  // Without a look at the table all that is known is whether the group answers, as zombies do too.
+  members: Effect.catch(
+    ProcessTable.members(pid),
+    () => Effect.sync(() => ProcessTable.isGone(pid) ? [] : [{ pid, command: "(unknown)", state: "?" }])
+  ),
+  empty: untilEmpty(pid),
   usage: ProcessTable.usage(pid).pipe(
     Effect.map(({ cpuMillis, processes, rssBytes }) => ({ cpuMillis, memoryBytes: rssBytes, processes })),
-    Effect.orElseSucceed(() => nobody)
+    Effect.orElseSucceed(() => undefined)
   ),
   signal: (signal) =>
     Effect.mapBoth(ProcessTable.signalGroup(pid, signal), {
@@ -224,15 +226,10 @@ export const groupOf = (pid: number): Group => ({
     })
 })
 
-/** Where the process table cannot be read, all that is known of a group is whether it answers: zombies do. */
-const blindMembers = (pid: number): Effect.Effect<ReadonlyArray<Member>> =>
-  Effect.sync(() => ProcessTable.isGone(pid) ? [] : [{ pid, command: "(unknown)", state: "?" }])
-
-const blindEmpty = (pid: number): Effect.Effect<void> =>
-  Effect.suspend(() =>
-    ProcessTable.isGone(pid)
-      ? Effect.void
-      : Effect.andThen(Effect.sleep(ProcessTable.pollMillis.longest), blindEmpty(pid))
+const untilEmpty = (pid: number): Effect.Effect<void> =>
+  Effect.catch(
+    ProcessTable.awaitEmpty(pid),
+    () => Effect.andThen(Effect.sleep(ProcessTable.pollMillis.longest), Effect.suspend(() => untilEmpty(pid)))
   )
 
 /** A process without a group of its own: all that can be reached is itself, until it has ended. */
@@ -244,7 +241,7 @@ export const processAlone = (
 ): Group => ({
   members: Effect.sync(() => hasEnded() ? [] : [{ pid, command: program, state: "?" }]),
   empty: Effect.asVoid(ended),
-  usage: Effect.succeed(nobody),
+  usage: Effect.undefined,
   signal: (signal) =>
     Effect.suspend((): Effect.Effect<boolean, string> => {
       if (hasEnded()) return Effect.succeed(false)
