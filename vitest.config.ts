@@ -8,6 +8,11 @@ export default defineConfig({
       {
         find: /^effect-supervisor\/process\/(\w+)$/,
         replacement: new URL("src/process/$1.ts", import.meta.url).pathname
+      },
+      { find: /^effect-supervisor\/control$/, replacement: new URL("src/control/index.ts", import.meta.url).pathname },
+      {
+        find: /^effect-supervisor\/control\/(\w+)$/,
+        replacement: new URL("src/control/$1.ts", import.meta.url).pathname
       }
     ]
   },

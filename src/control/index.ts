@@ -1,0 +1,41 @@
+/**
+ * Seeing and steering a running tree from outside.
+ *
+ * @since 0.1.0
+ */
+/**
+ * What can be asked, as a group of remote calls.
+ *
+ * @since 0.1.0
+ */
+export * as ControlApi from "./ControlApi.ts"
+/**
+ * Calls it from another program.
+ *
+ * @since 0.1.0
+ */
+export * as ControlClient from "./ControlClient.ts"
+/**
+ * What can go wrong.
+ *
+ * @since 0.1.0
+ */
+export * as ControlError from "./ControlError.ts"
+/**
+ * Schemas of what a supervisor says.
+ *
+ * @since 0.1.0
+ */
+export * as ControlSchema from "./ControlSchema.ts"
+/**
+ * Serves it on a unix socket.
+ *
+ * @since 0.1.0
+ */
+export * as ControlServer from "./ControlServer.ts"
+/**
+ * Whether a tree lives and serves.
+ *
+ * @since 0.1.0
+ */
+export * as Health from "./Health.ts"

@@ -1,0 +1,186 @@
+/**
+ * What each call does: the operation of the same name on the supervisor that is served.
+ *
+ * Floor 4.
+ */
+import * as Cause from "effect/Cause"
+import type * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Result from "effect/Result"
+import type * as Rpc from "effect/rpc/Rpc"
+import { type JobError } from "../../process/Job.ts"
+import { SignalFailed } from "../../process/ProcessError.ts"
+import { type Signal, signalNumber } from "../../process/Signal.ts"
+import type * as Runnable from "../../Runnable.ts"
+import { causeInfo } from "../../State.ts"
+import type { Handle, Outcome, ReloadReport } from "../../Supervisor.ts"
+import type { ChildNotFound, SupervisorClosed } from "../../SupervisorError.ts"
+import { type Answer, type AnswerError, type Calls, ControlApi, type Details, type ServerInfo } from "../ControlApi.ts"
+import { DeclareFailed, NotAJob, NotDeclared, ReadOnlyServer } from "../ControlError.ts"
+import * as logs from "./logs.ts"
+import { resolve } from "./targets.ts"
+import type { Turnstile } from "./turnstile.ts"
+import { watch } from "./watch.ts"
+
+export interface Options {
+  readonly handle: Handle<never>
+  readonly info: ServerInfo
+  /** What the application declares, read anew; `undefined` if it says nothing. */
+  readonly declare: Effect.Effect<ReadonlyArray<Runnable.Any>, unknown> | undefined
+  readonly declared: ReadonlyArray<Runnable.Any>
+  /** Puts what must not be missing into a list of children. */
+  readonly complete: (children: ReadonlyArray<Runnable.Any>) => ReadonlyArray<Runnable.Any>
+  /** What is added gets these services. */
+  readonly context: Context.Context<never>
+  readonly backlog: number
+  readonly turnstile: Turnstile
+  /** Ends when the server begins to end. */
+  readonly leaving: Effect.Effect<void>
+}
+
+const answer = (
+  path: string,
+  operation: Effect.Effect<Outcome, AnswerError>
+): Effect.Effect<Answer> =>
+  Effect.match(operation, {
+    onFailure: (error): Answer => ({ _tag: "Failed", path, error }),
+    onSuccess: (outcome): Answer => ({ _tag: "Done", path, outcome })
+  })
+
+/** All at once: who wants an order asks one after the other, or asks the manager above them. */
+const onEach = (
+  handle: Handle<never>,
+  target: string,
+  operation: (path: string) => Effect.Effect<Outcome, AnswerError>
+): Effect.Effect<ReadonlyArray<Answer>, ChildNotFound> =>
+  Effect.flatMap(
+    resolve(handle, target),
+    Effect.forEach((path) => answer(path, operation(path)), { concurrency: "unbounded" })
+  )
+
+const toSignalFailed = (path: string, signal: string) => (error: JobError): SignalFailed =>
+  error._tag === "SignalFailed" ? error : new SignalFailed({ command: path, signal, detail: error.message })
+
+const signalTo = (path: string, signal: string): Effect.Effect<Outcome, NotAJob | SignalFailed> =>
+  Effect.gen(function*() {
+    const job = yield* logs.jobAt(path)
+    if (job === undefined) return yield* new NotAJob({ path, operation: "signal" })
+    if (signalNumber(signal) === undefined) {
+      return yield* new SignalFailed({ command: path, signal, detail: "this machine has no such signal" })
+    }
+    const sent = yield* Effect.mapError(job.signal(signal as Signal), toSignalFailed(path, signal))
+    return sent._tag === "Done" ? "done" : "noop"
+  })
+
+const together = (reports: ReadonlyArray<ReloadReport>): ReloadReport => ({
+  handled: reports.flatMap(({ handled }) => handled),
+  ignored: reports.flatMap(({ ignored }) => ignored),
+  failed: reports.flatMap(({ failed }) => failed),
+  timedOut: reports.flatMap(({ timedOut }) => timedOut)
+})
+
+const details: (handle: Handle<never>, path: string) => Effect.Effect<Details, ChildNotFound> = Effect.fnUntraced(
+  function*(handle: Handle<never>, path: string) {
+    const child = yield* Effect.result(handle.child(path))
+    const job = yield* logs.jobAt(path)
+    if (job === undefined && Result.isFailure(child)) return yield* child.failure
+    return { path, child: Result.getOrUndefined(child), job: job && (yield* job.info) }
+  }
+)
+
+/** What an application has to declare before it can be added from outside. */
+const declarations = (options: Options, operation: string) => {
+  const { context, declare, declared } = options
+  if (declare === undefined) return Effect.succeed(declared)
+  return Effect.catchCause(
+    Effect.provideContext(declare, context),
+    (cause): Effect.Effect<never, DeclareFailed> =>
+      Cause.hasInterruptsOnly(cause)
+        ? Effect.interrupt
+        : Effect.fail(new DeclareFailed({ operation, cause: causeInfo(cause) }))
+  )
+}
+
+const addByName = Effect.fnUntraced(function*(options: Options, name: string) {
+  const operation = `add("${name}")`
+  const known = yield* declarations(options, operation)
+  const runnable = known.find((runnable) => runnable.name === name)
+  if (runnable === undefined) {
+    return yield* new NotDeclared({ operation, declared: known.map(({ name }) => name) })
+  }
+  yield* Effect.provideContext(
+    options.handle.add(runnable as Runnable.Runnable<never>),
+    options.context
+  )
+})
+
+const reconcile = Effect.fnUntraced(function*(options: Options) {
+  const { complete, context, declare, declared, handle } = options
+  const operation = "reconcile"
+  if (declare === undefined) {
+    return yield* new NotDeclared({ operation, declared: declared.map(({ name }) => name) })
+  }
+  const children = complete(yield* declarations(options, operation))
+  return yield* Effect.provideContext(
+    handle.reconcile(children as ReadonlyArray<Runnable.Runnable<never>>),
+    context
+  )
+})
+
+const nextTurn = Effect.callback<void>((resume) => {
+  setImmediate(() => resume(Effect.void))
+})
+
+/** It takes the server along, so that it is asked for when the answer is on its way. */
+const afterAnswer = (effect: Effect.Effect<void>): Effect.Effect<void> =>
+  Effect.asVoid(Effect.forkDetach(Effect.andThen(nextTurn, effect)))
+
+type Handlers = Effect.Effect<Context.Context<Rpc.ToHandler<Calls>>>
+
+export const handlers = (options: Options): Handlers => {
+  const { backlog, handle, info, leaving, turnstile } = options
+  /** Refused where nothing may be changed. */
+  const change = <A, E>(operation: string, effect: Effect.Effect<A, E>): Effect.Effect<A, E | ReadOnlyServer> =>
+    info.readOnly ? Effect.fail(new ReadOnlyServer({ supervisor: info.name, operation })) : effect
+  const verb =
+    (operation: "start" | "stop" | "restart" | "hold" | "release" | "remove") =>
+    ({ target }: { readonly target: string }) =>
+      change(
+        `${operation}("${target}")`,
+        onEach(handle, target, (path): Effect.Effect<Outcome, ChildNotFound | SupervisorClosed> =>
+          handle[operation](path))
+      )
+  return ControlApi.toHandlers({
+    server: () => Effect.succeed(info),
+    status: () => handle.status,
+    child: ({ path }) => handle.child(path),
+    info: ({ path }) => details(handle, path),
+    watch: () => watch(handle, backlog, leaving),
+    "logs.query": (payload) => logs.query(payload, turnstile),
+    "logs.follow": (payload) => logs.follow(payload, turnstile, leaving),
+    start: verb("start"),
+    stop: verb("stop"),
+    restart: verb("restart"),
+    hold: verb("hold"),
+    release: verb("release"),
+    remove: verb("remove"),
+    signal: ({ signal, target }) =>
+      change(`signal("${target}", ${signal})`, onEach(handle, target, (path) => signalTo(path, signal))),
+    reload: () => change("reload", handle.reload),
+    reloadChild: ({ target }) =>
+      change(
+        `reloadChild("${target}")`,
+        Effect.map(
+          Effect.flatMap(
+            resolve(handle, target),
+            Effect.forEach((path) => handle.reloadChild(path), { concurrency: "unbounded" })
+          ),
+          together
+        )
+      ),
+    add: ({ name }) => change(`add("${name}")`, addByName(options, name)),
+    reconcile: () => change("reconcile", reconcile(options)),
+    shutdown: () => change("shutdown", afterAnswer(handle.shutdown)),
+    shutdownNow: () => change("shutdownNow", afterAnswer(handle.shutdownNow))
+  })
+}

@@ -1,0 +1,34 @@
+/**
+ * The supervisor at the root of the tree that one runs in. The core tells a child of its own supervisor only, so this
+ * climbs by what it keeps inside.
+ *
+ * Floor 4.
+ */
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Control from "../../Control.ts"
+import { Incarnation } from "../../internal/incarnation.ts"
+import type * as Runnable from "../../Runnable.ts"
+import { type Handle, Supervisor } from "../../Supervisor.ts"
+
+/** What is served. */
+export interface Served {
+  readonly handle: Handle<never>
+  /** The server's own description, if it is a direct child of that. */
+  readonly self: Runnable.Any | undefined
+}
+
+/** The root, or one's own supervisor where no incarnation leads up to it. */
+export const served: Effect.Effect<Served, never, Supervisor> = Effect.gen(function*() {
+  const own = yield* Supervisor
+  const control = yield* Control.Current
+  if (!(control instanceof Incarnation)) return { handle: own, self: undefined }
+  let { engine } = control
+  while (engine.parent !== undefined) engine = engine.parent.engine
+  const root = Context.getOption(engine.base as Context.Context<Supervisor>, Supervisor)
+  return {
+    handle: Option.getOrElse(root, () => own),
+    self: engine === control.engine ? control.cell.runnable : undefined
+  }
+})

@@ -1,0 +1,48 @@
+/**
+ * From what a person types to the paths of children.
+ *
+ * Floor 4.
+ */
+import * as Effect from "effect/Effect"
+import * as Glob from "effect/Glob"
+import type { Handle } from "../../Supervisor.ts"
+import type { Snapshot } from "../../Snapshot.ts"
+import { ChildNotFound } from "../../SupervisorError.ts"
+
+const wildcards = /[*?[{]/
+
+/**
+ * The paths that a target means, in order. Of a child and what is below it only the child: what is done to the one is
+ * done to the other.
+ */
+export const resolve = (
+  handle: Handle<never>,
+  target: string
+): Effect.Effect<ReadonlyArray<string>, ChildNotFound> =>
+  Effect.catchTag(
+    // A name may hold a character that is a wildcard elsewhere.
+    Effect.as(handle.child(target), [target]),
+    "ChildNotFound",
+    (notFound) =>
+      wildcards.test(target)
+        ? Effect.flatMap(handle.status, (snapshot) => {
+          // What is below something does not begin with that itself.
+          const pattern = target.endsWith("/**") ? `${target}/*` : target
+          const found = matching(snapshot, Glob.make(pattern, { dot: true }))
+          return found.length === 0
+            ? Effect.fail(new ChildNotFound({ child: target, supervisor: handle.name }))
+            : Effect.succeed(found)
+        })
+        : Effect.fail(notFound)
+  )
+
+/** A list and no recursion: a tree may be deeper than the stack. */
+const matching = (root: Snapshot, glob: Glob.Glob): ReadonlyArray<string> => {
+  const found: Array<string> = []
+  const open = root.children.toReversed()
+  for (let child = open.pop(); child !== undefined; child = open.pop()) {
+    if (Glob.match(glob, child.path)) found.push(child.path)
+    else if (child.supervisor !== undefined) open.push(...child.supervisor.children.toReversed())
+  }
+  return found
+}
