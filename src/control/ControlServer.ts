@@ -63,7 +63,7 @@ export interface Options<E = never, R = never> {
   readonly maxRequestBytes?: number | undefined
   /** How many requests of one connection are under way at once, open streams included. Default: 64. */
   readonly maxConcurrent?: number | undefined
-  /** How many messages a second are read from one connection; the others wait. Default: 1000. */
+  /** How many messages a second are read from one connection; the others wait. Default: 10 000. */
   readonly maxPerSecond?: number | undefined
   /** How many connections there are at once; one more is closed. Default: 256. */
   readonly maxConnections?: number | undefined
@@ -86,7 +86,7 @@ export const defaults: Limits & {
   readOnly: false,
   maxRequestBytes: 1024 * 1024,
   maxConcurrent: 64,
-  maxPerSecond: 1000,
+  maxPerSecond: 10_000,
   maxConnections: 256,
   maxEvents: 1024
 }
@@ -236,7 +236,7 @@ const serve = Effect.fnUntraced(function*(settings: Settings) {
       self === undefined || children.some(({ name }) => name === self.name) ? children : [self, ...children],
     context,
     backlog: settings.maxEvents,
-    turnstile: turnstile.make(),
+    turnstile: yield* turnstile.make,
     leaving: leaving.await
   })
   const serving = yield* RpcServer.make(ControlApi, {

@@ -189,8 +189,11 @@ export const connections = (server: SocketServer.SocketServer["Service"], limits
             const connection = found.value
             if (open.size >= limits.maxConnections) return Effect.asVoid(Effect.sync(() => connection.destroy()))
             open.add(connection)
+            // Every answer that waits for a slow reader listens, of which there may be `maxConcurrent`.
+            connection.setMaxListeners(0)
             connection.once("close", () => open.delete(connection))
-            return Effect.asVoid(handler(socket))
+            // How a connection ends is the matter of its other side, and no news for the application's log.
+            return Effect.ignoreCause(handler(socket), { log: "Debug", message: "A control connection has ended" })
           })
         )
     })

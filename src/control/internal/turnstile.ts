@@ -12,7 +12,7 @@ const perTurn = 4
 /** Ends when it is one's turn. */
 export type Turnstile = Effect.Effect<void>
 
-export const make = (): Turnstile => {
+export const make: Effect.Effect<Turnstile> = Effect.sync(() => {
   const waiting: Array<() => void> = []
   let first = 0
   let isTurning = false
@@ -27,16 +27,9 @@ export const make = (): Turnstile => {
     isTurning = false
   }
   return Effect.callback<void>((resume) => {
-    let isGone = false
-    waiting.push(() => {
-      if (!isGone) resume(Effect.void)
-    })
-    if (!isTurning) {
-      isTurning = true
-      setImmediate(turn)
-    }
-    return Effect.sync(() => {
-      isGone = true
-    })
+    waiting.push(() => resume(Effect.void))
+    if (isTurning) return
+    isTurning = true
+    setImmediate(turn)
   })
-}
+})
