@@ -152,7 +152,19 @@ const promises: Record<string, ReadonlyArray<string | RegExp>> = {
     "try-restart: nothing (not running)"
   ],
   "19-reload-by-signal.ts": ["same process: true", "serving", "settings, version 2", "stopped in order"],
-  "20-testing-processes.ts": [/pass 1$/, /fail 0$/]
+  "20-testing-processes.ts": [/pass 1$/, /fail 0$/],
+  "21-control-server.ts": [
+    `supervisor "app", same process: true`,
+    "restart web-1: Done",
+    "restart web-2: Done",
+    "add miner: NotDeclared",
+    "ready: true",
+    "snapshot: control, web-1, web-2, store, mailer",
+    "event: mailer is stopped",
+    "event: web-2 is stopped",
+    "event: web-1 is stopped",
+    "the tree has ended"
+  ]
 }
 
 /** Those that end with a failure, for the shell to see. */
@@ -266,7 +278,9 @@ const typeCheck = async (modules: ReadonlyMap<string, string>): Promise<string> 
           paths: {
             "effect-supervisor": [join(root, "src", "index.ts")],
             "effect-supervisor/process": [join(root, "src", "process", "index.ts")],
-            "effect-supervisor/process/*": [join(root, "src", "process", "*.ts")]
+            "effect-supervisor/process/*": [join(root, "src", "process", "*.ts")],
+            "effect-supervisor/control": [join(root, "src", "control", "index.ts")],
+            "effect-supervisor/control/*": [join(root, "src", "control", "*.ts")]
           }
         }
       })
@@ -283,7 +297,7 @@ const typeCheck = async (modules: ReadonlyMap<string, string>): Promise<string> 
   }
 }
 
-const sources = ["", "process/"].flatMap((folder) =>
+const sources = ["", "process/", "control/"].flatMap((folder) =>
   readdirSync(join(root, "src", folder)).filter((name) => name.endsWith(".ts")).map((name) => `${folder}${name}`)
 )
 const textOf = (source: string): string => readFileSync(join(root, "src", source), "utf8")

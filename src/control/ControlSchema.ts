@@ -21,17 +21,15 @@ import type {
   ReloadReport as CoreReloadReport
 } from "../Supervisor.ts"
 import type * as Events from "../SupervisorEvent.ts"
-import { coded, errorOf, orUndefined, plain, type Wire } from "./internal/wire.ts"
+import { coded, errorOf, orUndefined, plain } from "./internal/wire.ts"
 
-export type {
-  /**
-   * A schema with a JSON form: what `Schema.toCodecJson` takes.
-   *
-   * @category models
-   * @since 0.1.0
-   */
-  Wire
-} from "./internal/wire.ts"
+/**
+ * A schema with a JSON form: what `Schema.toCodecJson` takes.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Wire<T> = Schema.declare<T>
 
 const { Array: List, Boolean, Finite, Literal, Literals, String: Text, Struct, TaggedStruct, Union, optionalKey } =
   Schema

@@ -156,7 +156,7 @@ export const socketOf: (name: string) => string = socketPath.byName
  */
 export const runnable = <E = never, R = never>(
   options?: Options<E, R>
-): Runnable.Runnable<ServerError | E, Supervisor | R> => {
+): Runnable.Runnable<ServerError | Runnable.Given<E>, Supervisor | Runnable.Given<R>> => {
   const name = options?.name ?? defaults.name
   const subject = `ControlServer "${name}"`
   const count = (option: keyof Limits | "maxEvents") =>
@@ -177,7 +177,7 @@ export const runnable = <E = never, R = never>(
     restart: RestartPolicy.onFailure(Schedule.spaced("1 second"), {
       while: (exit) => Exit.isFailure(exit) && Cause.hasDies(exit.cause)
     })
-  }) as Runnable.Runnable<ServerError | E, Supervisor | R>
+  }) as Runnable.Runnable<ServerError | Runnable.Given<E>, Supervisor | Runnable.Given<R>>
 }
 
 /**
@@ -199,7 +199,8 @@ export const runnable = <E = never, R = never>(
  */
 export const layer = <E = never, R = never>(
   options?: Options<E, R>
-): Layer.Layer<never, ServerError | E, Supervisor | R> => Runnable.layer(runnable(options))
+): Layer.Layer<never, ServerError | Runnable.Given<E>, Supervisor | Runnable.Given<R>> =>
+  Runnable.layer(runnable<E, R>(options))
 
 interface Settings extends Limits {
   readonly socket: string | undefined

@@ -93,7 +93,9 @@ describe("many readers", () => {
           const ready = Deferred.makeUnsafe<void>()
           const fiber = yield* Effect.forkScoped(
             clients[index % connections]!.watch.pipe(
-              Stream.tap(() => Deferred.succeed(ready, undefined)),
+              Stream.tap(() =>
+                Deferred.succeed(ready, undefined)
+              ),
               Stream.takeUntil((change) =>
                 "_tag" in change
                   ? change._tag === "ChildTransition" && change.path === "store" && change.to._tag === "Stopped"
@@ -105,8 +107,12 @@ describe("many readers", () => {
           yield* Deferred.await(ready)
           return fiber
         }), { concurrency: "unbounded" })
-      for (let i = 0; i < 20; i++) yield* handle.restart("mailer")
+      for (let i = 0; i < 20; i++) {
+        yield* handle.restart("mailer")
+      }
       yield* handle.stop("store")
-      for (const watcher of watchers) assert.isAbove(yield* Fiber.join(watcher), 1)
+      for (const watcher of watchers) {
+        assert.isAbove(yield* Fiber.join(watcher), 1)
+      }
     }), 60_000)
 })

@@ -55,7 +55,8 @@ const client = (what: string, socket: string) =>
         return yield* Effect.sleep("3 seconds")
       }
       case "follow": {
-        const clients = yield* Effect.forEach(Array.from({ length: connections }), () => ControlClient.make({ socket }))
+        const clients = yield* Effect.forEach(Array.from({ length: connections }), () =>
+          ControlClient.make({ socket }))
         const counts = Array.from({ length: followers }, () => ({ lines: 0, lost: 0, last: 0, gaps: 0 }))
         yield* Effect.forEach(counts, (count, index) =>
           Effect.forkScoped(Stream.runForEach(
@@ -71,13 +72,13 @@ const client = (what: string, socket: string) =>
               })
           )))
         yield* Effect.sleep("6 seconds")
-        const lines = counts.map(({ lines }) => lines).sort((a, b) => a - b)
+        const lines = counts.map(({ lines }) => lines).toSorted((a, b) => a - b)
         const lost = counts.reduce((sum, { lost }) => sum + lost, 0)
         const gaps = counts.reduce((sum, { gaps }) => sum + gaps, 0)
         console.log(
           `${followers} followers: lines each ${lines[0]} to ${lines.at(-1)}, together ${
             lines.reduce((a, b) => a + b, 0)
-          } in 6 s; told to be lost ${lost}, gaps without a word ${gaps - 0}`
+          } in 6 s; told to be lost ${lost}, gaps without a word ${gaps}`
         )
       }
     }
@@ -138,7 +139,9 @@ const server = Effect.scoped(Effect.gen(function*() {
   const cpu = process.cpuUsage()
   console.log(`  ${yield* feel(handle, Effect.sleep("3 seconds"))}`)
   const used = process.cpuUsage(cpu)
-  console.log(`  cpu of this process: ${((used.user + used.system) / 30_000).toFixed(1)} % (with the restarts and the log)`)
+  console.log(
+    `  cpu of this process: ${((used.user + used.system) / 30_000).toFixed(1)} % (with the restarts and the log)`
+  )
   console.log("one connection floods:")
   console.log(`  ${yield* feel(handle, beside("flood", socket))}`)
   console.log(`${followers} followers over ${connections} connections, ${perSecond} lines a second:`)
@@ -146,5 +149,5 @@ const server = Effect.scoped(Effect.gen(function*() {
 })).pipe(Effect.provide(NodeJobs.layer()))
 
 const [what, socket] = process.argv.slice(2)
-await Effect.runPromise(what === undefined ? server : client(what, socket!))
+await (what === undefined ? Effect.runPromise(server) : Effect.runPromise(client(what, socket!)))
 process.exit(0)

@@ -329,8 +329,9 @@ describe("where it stands", () => {
           const { socket } = yield* serve()
           lines.length = 0
           for (let i = 0; i < 3; i++) {
-            yield* Effect.scoped(Effect.flatMap(ControlClient.make({ socket }), (client) =>
-              Stream.runDrain(Stream.take(client.watch, 1))))
+            yield* Effect.scoped(
+              Effect.flatMap(ControlClient.make({ socket }), (client) => Stream.runDrain(Stream.take(client.watch, 1)))
+            )
           }
           assert.deepStrictEqual(lines, [])
         }),
@@ -343,7 +344,10 @@ describe("processes", () => {
   const withJobs = Effect.fnUntraced(function*() {
     const socket = yield* temporarySocket
     const script = `trap 'echo "got HUP"' HUP; echo one; echo two >&2; echo ready; while true; do sleep 0.02; done`
-    const backend = ProcessManager.make("backend", [Job.runnable("web", Command.script("bash", script)), Runnable.idle("x")])
+    const backend = ProcessManager.make("backend", [
+      Job.runnable("web", Command.script("bash", script)),
+      Runnable.idle("x")
+    ])
     const app = ProcessManager.make("app", [ControlServer.runnable({ socket }), backend])
     const handle = yield* ProcessManager.start(app)
     const client = yield* ControlClient.make({ socket })
@@ -373,7 +377,9 @@ describe("processes", () => {
       yield* Stream.runHead(client.logs.follow("backend/web", { from: "start", match: "ready" }))
       const lines = yield* Stream.runCollect(client.logs.query("backend/web", { stream: "stdout" }))
       assert.deepStrictEqual(lines.map(({ text }) => text), ["one", "ready"])
-      const last = yield* Stream.runCollect(client.logs.query("backend/web", { reverse: true, limit: 1, stream: "stderr" }))
+      const last = yield* Stream.runCollect(
+        client.logs.query("backend/web", { reverse: true, limit: 1, stream: "stderr" })
+      )
       assert.deepStrictEqual(last.map(({ text }) => text), ["two"])
       const following = yield* Effect.forkChild(Stream.runCollect(
         client.logs.follow("backend/web", { from: "start", markers: true }).pipe(

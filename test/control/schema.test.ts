@@ -15,9 +15,6 @@ const roundTrip = <T>(schema: ControlSchema.Wire<T>, value: T): T => {
   return Schema.decodeUnknownSync(codec)(JSON.parse(JSON.stringify(Schema.encodeSync(codec)(value))))
 }
 
-/** Without what is `undefined`, which an assertion would tell from what is not there. */
-const said = (value: unknown): unknown => JSON.parse(JSON.stringify(value))
-
 const cause = { kind: "Fail", tag: undefined, message: "boom", pretty: "Error: boom" } as const
 
 describe("schemas of what a supervisor says", () => {
@@ -80,7 +77,12 @@ describe("schemas of what a supervisor says", () => {
   }
 
   it("facts about a process arrive with the error that says why it could not be started", () => {
-    const error = new ProcessError.SpawnFailed({ command: "x", reason: "NotFound", detail: "ENOENT", cause: new Error() })
+    const error = new ProcessError.SpawnFailed({
+      command: "x",
+      reason: "NotFound",
+      detail: "ENOENT",
+      cause: new Error()
+    })
     const finished = { startedAt: 1, endedAt: 2, forced: false, survivors: [] }
     const info: Job.Info = {
       name: "web",

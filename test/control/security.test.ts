@@ -307,7 +307,10 @@ describe("what comes in", () => {
         connection.write(`${JSON.stringify(message).replace(`"DEEP"`, `${deep}${"]".repeat(200_000)}`)}\n`)
         yield* send(request(2, "server"))
         const lines = yield* until((lines) => lines.length === 2)
-        assert.deepStrictEqual(lines.map(({ exit, requestId }) => [requestId, exit._tag]), [[1, "Failure"], [2, "Success"]])
+        assert.deepStrictEqual(lines.map(({ exit, requestId }) => [requestId, exit._tag]), [[1, "Failure"], [
+          2,
+          "Success"
+        ]])
         yield* isWell(client)
       }))
   }
@@ -330,7 +333,7 @@ describe("what comes in", () => {
         yield* Effect.sleep(1)
       }
       const [answer] = yield* until((lines) => lines.length === 1)
-      assert.strictEqual(answer!["exit"]._tag, "Success")
+      assert.strictEqual(answer!.exit._tag, "Success")
       yield* isWell(client)
     }))
 
@@ -341,8 +344,8 @@ describe("what comes in", () => {
       for (let id = 1; id <= 4; id++) yield* send(request(id, "watch"))
       const lines = yield* until((lines) => lines.some(({ _tag }) => _tag === "Exit"))
       const refusal = lines.find(({ _tag }) => _tag === "Exit")!
-      assert.strictEqual(refusal["requestId"], 4)
-      assert.deepStrictEqual(refusal["exit"].cause, [{ _tag: "Fail", error: { _tag: "TooManyRequests", limit: 3 } }])
+      assert.strictEqual(refusal.requestId, 4)
+      assert.deepStrictEqual(refusal.exit.cause, [{ _tag: "Fail", error: { _tag: "TooManyRequests", limit: 3 } }])
       yield* isWell(client)
       // The error is a typed one for a client.
       const streams = yield* Effect.forEach([1, 2, 3], () => {
@@ -396,17 +399,17 @@ describe("a slow reader", () => {
       yield* isWell(client)
       yield* send({ _tag: "Ack", requestId: 1 })
       const [, second] = yield* until((lines) => lines.length === 2)
-      const [lost, snapshot] = second!["values"]
-      assert.strictEqual(lost._tag, "EventsLost")
-      assert.isAbove(lost.count, 40)
-      assert.strictEqual(second!["values"].length, 2)
-      const mailer = snapshot.children.find(({ name }: { readonly name: string }) => name === "mailer")
-      assert.isAtLeast(mailer.incarnation, incarnation)
+      const [lost, snapshot] = second!.values
+      assert.strictEqual(lost!._tag, "EventsLost")
+      assert.isAbove(lost!.count, 40)
+      assert.strictEqual(second!.values.length, 2)
+      const mailer = snapshot!.children.find(({ name }) => name === "mailer")
+      assert.isAtLeast(mailer!.incarnation, incarnation)
       // From here on nothing is missing.
       yield* send({ _tag: "Ack", requestId: 1 })
       yield* handle.stop("mailer")
       const [, , third] = yield* until((lines) => lines.length === 3)
-      assert.isTrue(third!["values"].every(({ _tag }: { readonly _tag: string }) => _tag === "ChildTransition"))
+      assert.isTrue(third!.values.every(({ _tag }) => _tag === "ChildTransition"))
     }))
 
   it.live("that asks and never reads gets no more than so many answers, however often it asks", () =>
@@ -468,7 +471,10 @@ describe("while nobody is connected", () => {
           () => Effect.sync(timers)
         ))
       const without = yield* start([Runnable.idle("a")])
-      const withServer = yield* start([ControlServer.runnable({ socket: join(directory, "a.sock") }), Runnable.idle("a")])
+      const withServer = yield* start([
+        ControlServer.runnable({ socket: join(directory, "a.sock") }),
+        Runnable.idle("a")
+      ])
       assert.strictEqual(withServer, without)
     }))
 })

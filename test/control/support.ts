@@ -1,4 +1,5 @@
 /** What the tests of the control server share: a directory for sockets, a tree with a server, and raw connections. */
+import { assert } from "@effect/vitest"
 import { Effect, type Scope } from "effect"
 import { ProcessManager, Runnable } from "effect-supervisor"
 import { ControlClient, ControlServer } from "effect-supervisor/control"
@@ -32,7 +33,13 @@ export const serve = Effect.fnUntraced(function*(
   const list = [ControlServer.runnable({ ...options, socket }), ...options?.children ?? children]
   const app = ProcessManager.make("app", list, { autoCleanup: false, escalate: "never", keepAlive: true })
   const handle = yield* ProcessManager.start(app)
-  yield* Effect.addFinalizer(() => handle.shutdownNow)
+  yield* Effect.addFinalizer(() =>
+    Effect.gen(function*() {
+      yield* handle.shutdownNow
+      const { abandoned } = yield* handle.status
+      assert.deepStrictEqual(abandoned, [], "the server did not end")
+    })
+  )
   return { socket, handle }
 })
 
@@ -47,6 +54,18 @@ export const connected = Effect.fnUntraced(function*(
 
 export const tagsOf = (snapshot: { readonly children: ReadonlyArray<{ name: string; state: { _tag: string } }> }) =>
   snapshot.children.map(({ name, state }) => `${name} ${state._tag}`)
+
+/** What a server sends, as far as the tests look at it. */
+export interface Message {
+  readonly _tag: string
+  readonly requestId: number
+  readonly exit: { readonly _tag: string; readonly cause: unknown }
+  readonly values: ReadonlyArray<{
+    readonly _tag: string
+    readonly count: number
+    readonly children: ReadonlyArray<{ readonly name: string; readonly incarnation: number }>
+  }>
+}
 
 /** A connection that is no client: what comes is collected as text. */
 export const raw = Effect.fnUntraced(function*(socket: string) {
@@ -64,10 +83,10 @@ export const raw = Effect.fnUntraced(function*(socket: string) {
     connection.once("close", () => resume(Effect.void))
   })
   const send = (message: unknown) => Effect.sync(() => connection.write(`${JSON.stringify(message)}\n`))
-  const lines = () => text.split("\n").slice(0, -1).map((line) => JSON.parse(line) as Record<string, any>)
+  const lines = (): ReadonlyArray<Message> => text.split("\n").slice(0, -1).map((line) => JSON.parse(line))
   /** Waits until something has come. */
-  const until = (holds: (lines: ReadonlyArray<Record<string, any>>) => boolean) =>
-    Effect.callback<ReadonlyArray<Record<string, any>>>((resume) => {
+  const until = (holds: (lines: ReadonlyArray<Message>) => boolean) =>
+    Effect.callback<ReadonlyArray<Message>>((resume) => {
       const look = () => {
         if (!holds(lines())) return
         connection.off("data", look)

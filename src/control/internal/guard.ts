@@ -12,6 +12,7 @@ import * as Option from "effect/Option"
 import type { FromClientEncoded, FromServerEncoded, RequestEncoded } from "effect/rpc/RpcMessage"
 import * as RpcSerialization from "effect/rpc/RpcSerialization"
 import type * as RpcServer from "effect/rpc/RpcServer"
+import * as Socket from "effect/socket/Socket"
 import * as SocketServer from "effect/socket/SocketServer"
 import type * as Net from "node:net"
 
@@ -175,6 +176,25 @@ export interface Connections {
   readonly open: ReadonlySet<Net.Socket>
 }
 
+/**
+ * A socket whose writes fail once it is closed. That of Node says then that it is full, and what waits until it has room
+ * would wait for ever.
+ */
+const whileOpen = (socket: Socket.Socket, connection: Net.Socket): Socket.Socket => {
+  const closed = Effect.suspend(() =>
+    Effect.fail(
+      new Socket.SocketError({ reason: new Socket.SocketWriteError({ cause: new Error("the connection is closed") }) })
+    )
+  )
+  return Socket.make({
+    reader: socket.reader,
+    writer: Effect.map(socket.writer, ({ write, writeAll }) => ({
+      write: (chunk) => Effect.suspend(() => connection.writable ? write(chunk) : closed),
+      writeAll: (chunks) => Effect.suspend(() => connection.writable ? writeAll(chunks) : closed)
+    }))
+  })
+}
+
 /** The socket server, with so many connections at most; one more is closed at once. */
 export const connections = (server: SocketServer.SocketServer["Service"], limits: Limits): Connections => {
   const open = new Set<Net.Socket>()
@@ -193,7 +213,10 @@ export const connections = (server: SocketServer.SocketServer["Service"], limits
             connection.setMaxListeners(0)
             connection.once("close", () => open.delete(connection))
             // How a connection ends is the matter of its other side, and no news for the application's log.
-            return Effect.ignoreCause(handler(socket), { log: "Debug", message: "A control connection has ended" })
+            return Effect.ignoreCause(handler(whileOpen(socket, connection)), {
+              log: "Debug",
+              message: "A control connection has ended"
+            })
           })
         )
     })

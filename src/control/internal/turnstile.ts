@@ -1,13 +1,10 @@
 /**
- * Lets those who send much through a few at a time, with a turn of the event loop in between: two hundred readers of
+ * Lets those who send much through one at a time, with a turn of the event loop in between: two hundred readers of
  * one log are two hundred pieces of work at every line, and the tree must not have to wait for all of them.
  *
  * Floor 4.
  */
 import * as Effect from "effect/Effect"
-
-/** How many pass in one turn. */
-const perTurn = 4
 
 /** Ends when it is one's turn. */
 export type Turnstile = Effect.Effect<void>
@@ -17,7 +14,7 @@ export const make: Effect.Effect<Turnstile> = Effect.sync(() => {
   let first = 0
   let isTurning = false
   const turn = (): void => {
-    for (let passed = 0; passed < perTurn && first < waiting.length; passed++) waiting[first++]!()
+    waiting[first++]!()
     if (first < waiting.length) {
       setImmediate(turn)
       return
