@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Duration, Effect, Exit, Fiber, Stream } from "effect"
-import { Control, ProcessManager, Runnable } from "effect-supervisor"
+import { Control, ProcessManager, Runnable, type Supervisor } from "effect-supervisor"
 import { ControlClient, ControlServer } from "effect-supervisor/control"
 import { spawn } from "node:child_process"
 import { once } from "node:events"
@@ -8,6 +8,11 @@ import { chmodSync, existsSync, lstatSync, mkdirSync, symlinkSync, writeFileSync
 import * as Net from "node:net"
 import { join } from "node:path"
 import { connected, raw, request, serve, temporary, temporarySocket } from "./support.ts"
+
+const timers = () => process.getActiveResourcesInfo().filter((name) => name === "Timeout").length
+
+const timersOf = (list: ReadonlyArray<Runnable.Runnable<ControlServer.ServerError, Supervisor>>) =>
+  Effect.scoped(Effect.andThen(ProcessManager.start(ProcessManager.make("app", list)), Effect.sync(timers)))
 
 const modeOf = (path: string) => (lstatSync(path).mode & 0o777).toString(8)
 
@@ -461,20 +466,10 @@ describe("a slow reader", () => {
 })
 
 describe("while nobody is connected", () => {
-  it.live("the server has no timer and no reader of events", () =>
+  it.live("the server has no timer", () =>
     Effect.gen(function*() {
-      const timers = () => process.getActiveResourcesInfo().filter((name) => name === "Timeout").length
-      const directory = yield* temporary
-      const start = (list: ReadonlyArray<Runnable.Runnable<any, any>>) =>
-        Effect.scoped(Effect.flatMap(
-          ProcessManager.start(ProcessManager.make("app", list) as ProcessManager.ProcessManager),
-          () => Effect.sync(timers)
-        ))
-      const without = yield* start([Runnable.idle("a")])
-      const withServer = yield* start([
-        ControlServer.runnable({ socket: join(directory, "a.sock") }),
-        Runnable.idle("a")
-      ])
-      assert.strictEqual(withServer, without)
+      const socket = yield* temporarySocket
+      const without = yield* timersOf([Runnable.idle("a")])
+      assert.strictEqual(yield* timersOf([ControlServer.runnable({ socket }), Runnable.idle("a")]), without)
     }))
 })
