@@ -1,8 +1,9 @@
 /**
  * Writes the code that is published: `node .ci/bundle.ts [folder]`. It is in a few modules, since importing many small
  * ones costs more than what is in them: what describes, so that whoever needs no more can leave out the rest; what runs;
- * what is about processes, and of that what a child process needs; then a module for each further floor. Beside them
- * every public module has one of its own, so that the subpaths and the indexes share what they export.
+ * what is about processes, and of that what a child process needs; the configuration; what sees and steers from outside,
+ * and what it is answered by. Beside them every public module has one of its own, so that the subpaths and the indexes
+ * share what they export.
  */
 import { globSync } from "node:fs"
 import { rolldown } from "rolldown"

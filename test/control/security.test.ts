@@ -465,6 +465,34 @@ describe("a slow reader", () => {
     }))
 })
 
+describe("a program that is killed while it floods", () => {
+  it.live("leaves nothing behind that keeps the server from ending", () =>
+    Effect.gen(function*() {
+      // What it has sent is still being read, at its rate, when it is gone.
+      const { client, handle, socket } = yield* connected({ maxPerSecond: 200 })
+      const flood = `
+        const connection = require("net").createConnection(${JSON.stringify(socket)})
+        const request = (id) => JSON.stringify({ _tag: "Request", id, tag: "server", payload: {}, headers: [] }) + "\\n"
+        const text = Array.from({ length: 1000 }, (_, id) => request(id)).join("")
+        const pump = () => { while (connection.write(text)); }
+        connection.on("drain", pump).once("data", () => process.stdout.write("up"))
+        connection.on("data", () => {})
+        pump()`
+      yield* Effect.promise(async () => {
+        const child = spawn(process.execPath, ["-e", flood], { stdio: ["ignore", "pipe", "inherit"] })
+        await once(child.stdout, "data")
+        await new Promise((resolve) => setTimeout(resolve, 100))
+        child.kill("SIGKILL")
+        await once(child, "exit")
+      })
+      yield* isWell(client)
+      yield* Effect.sleep("100 millis")
+      const [took] = yield* Effect.timed(handle.stop("control"))
+      assert.isBelow(Duration.toMillis(took), 1000)
+      assert.strictEqual((yield* handle.child("control")).state._tag, "Stopped")
+    }))
+})
+
 describe("while nobody is connected", () => {
   it.live("the server has no timer", () =>
     Effect.gen(function*() {
