@@ -2,7 +2,8 @@
  * Messages: a child in Python and a child in the shell that talk to this program, typed both ways by Schema.
  *
  * Observe: the same channel and the same conversation for both languages; the messages have a descriptor of their own,
- * so what the children print is not mixed with them. A conversation that ends closes the line, and the child ends.
+ * so what the children print is not mixed with them. When the line is ended, the child has read all of it and ends, and
+ * when both have ended, so has the manager.
  */
 import { Console, Effect, Schema, Stream } from "effect"
 import { ProcessManager } from "effect-supervisor"
@@ -22,9 +23,8 @@ const child = (language: string, command: Command.Command) =>
           const answer = yield* Stream.runHead(line.messages)
           if (answer._tag === "Some") yield* Console.log(`${language} ${answer.value.id}: ${answer.value.upper}`)
         }
-      })),
-    // The children read until the line ends; these two are ended with their group.
-    grace: "200 millis"
+        yield* line.end
+      }))
   })
 
 const path = (name: string) => new URL(`process/${name}`, import.meta.url).pathname
@@ -32,10 +32,6 @@ const path = (name: string) => new URL(`process/${name}`, import.meta.url).pathn
 const python = child("python", Command.make("python3", [path("child.py")]))
 const shell = child("shell", Command.make("sh", [path("child.sh")]))
 
-const main = Effect.gen(function*() {
-  const handle = yield* ProcessManager.start(ProcessManager.make("app", [python, shell]))
-  yield* Effect.sleep("1 second")
-  yield* handle.shutdown
-})
+const app = ProcessManager.make("app", [python, shell])
 
-Effect.runPromise(Effect.scoped(Effect.provide(main, NodeJobs.layer())))
+Effect.runPromise(Effect.provide(app, NodeJobs.layer()))

@@ -149,6 +149,7 @@ const spawnFailedReasons: ReadonlyArray<SpawnFailedReason> = [
   "NotFound",
   "PermissionDenied",
   "BadDirectory",
+  "BadWorkspace",
   "InvalidArgument",
   "Unsupported",
   "Resources",

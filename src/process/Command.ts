@@ -133,11 +133,11 @@ export interface Options {
    */
   readonly group?: "own" | "session" | "inherit" | undefined
   /**
-   * The user to run as, by name or number: Linux, as root, by `setpriv`. By number, the private directory of its job is
-   * its own. Default: this process' own.
+   * The user to run as, by name or number: Linux, as root, by `setpriv`. The private directory of its job is that user's
+   * own. Default: this process' own.
    */
   readonly uid?: number | string | undefined
-  /** The group to run as, by name or number: Linux, as root, by `setpriv`. Default: this process' own. */
+  /** The group to run as, by name or number: Linux, as root, by `setpriv`. Default: that of `uid`. */
   readonly gid?: number | string | undefined
   /** Standard input. Default: "ignore". */
   readonly stdin?: Input | undefined

@@ -14,7 +14,7 @@ import type * as Stream from "effect/Stream"
 import * as validate from "../internal/validate.ts"
 import type * as Runnable from "../Runnable.ts"
 import { InvalidOption } from "../SupervisorError.ts"
-import type { Command } from "./Command.ts"
+import { type Command, isCommand } from "./Command.ts"
 import type { ExitStatus } from "./ExitStatus.ts"
 import * as jobHost from "./internal/jobHost.ts"
 import * as jobRunnable from "./internal/jobRunnable.ts"
@@ -201,7 +201,7 @@ export interface Options {
   readonly history?: number | undefined
   /** Runs before each start and may change the command. Default: leaves it as it is. */
   readonly onSpawn?: ((view: View) => Effect.Effect<Command, unknown>) | undefined
-  /** Hears of every error of a verb, whether or not anybody looks at its ticket. Default: logs a warning. */
+  /** Hears of every error of a verb, whether or not anybody looks at its ticket. Default: logs a warning, but for what its supervisor logs. */
   readonly onError?: ((error: JobError) => Effect.Effect<void>) | undefined
   /** What is said to the process and heard from it, over a descriptor of its own. Default: nothing. */
   readonly messages?: Messages.Any | undefined
@@ -331,6 +331,14 @@ export interface Settings {
 
 const settle = (name: string, command: Command, options: Options = {}, notifies = false): Settings => {
   const subject = `Job "${validate.name("Job", name)}"`
+  if (!isCommand(command)) {
+    throw new InvalidOption({
+      subject,
+      option: "command",
+      value: command,
+      expected: "what Command.make and the like give"
+    })
+  }
   const { messages } = options
   const taken = [...(messages === undefined ? [] : [3]), ...(notifies ? [4] : [])]
   for (const descriptor of taken) {
@@ -395,7 +403,10 @@ export type RunnableError = ProcessFailed | NotReady | WorkspaceFailed | HookFai
 export interface RunnableOptions<out R = never>
   extends Options, Omit<Runnable.Options<RunnableError>, "grace" | "abandonAfter" | "ready" | "health" | "onReload">
 {
-  /** When it is ready. Default: when its process has been started. */
+  /**
+   * When it is ready; one that ends before, however well, has failed with `NotReady`. Default: when its process has been
+   * started.
+   */
   readonly ready?: Probe.Probe | Probe.Readiness | undefined
   /** Whether it is alive; if not, it is stopped and has failed with `Unhealthy`. Default: while its process runs. */
   readonly liveness?: Probe.Liveness | undefined
@@ -403,7 +414,11 @@ export interface RunnableOptions<out R = never>
   readonly reloadSignal?: Signal | undefined
   /** Whether its lines are also logged by Effect's Logger. Default: false. */
   readonly forward?: boolean | undefined
-  /** Talks to each run over its `messages`, from its start to its end. Default: nobody does. */
+  /**
+   * Talks to each run over its `messages`, from its start to its end. When the process has ended, what it said last is
+   * still heard, for at most `drainTimeout`. If the conversation ends first, the line stays open: say `Connection.end`
+   * to a process that reads until it ends. Default: nobody talks.
+   */
   readonly onConnect?: Messages.Conversation<R> | undefined
 }
 

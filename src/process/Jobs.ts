@@ -5,11 +5,12 @@
  */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
-import * as FileSystem from "effect/FileSystem"
+import type * as FileSystem from "effect/FileSystem"
 import * as Layer from "effect/Layer"
 import type * as Path from "effect/Path"
 import * as Scope from "effect/Scope"
-import { entries, firstSweep, type Host } from "./internal/jobHost.ts"
+import { closeAll, entries, firstSweep, type Host } from "./internal/jobHost.ts"
+import * as jobsRoot from "./internal/jobsRoot.ts"
 import type { Job } from "./Job.ts"
 import { JobNotFound } from "./ProcessError.ts"
 import type { Spawner } from "./Spawner.ts"
@@ -74,7 +75,9 @@ export class Jobs extends JobsBase {
 export interface JobsOptions {
   /**
    * Where the jobs' private directories are made, one each, named after the job. They are kept, so that logs can be
-   * read after a restart of the whole program. Default: a temporary directory, removed at the end.
+   * read after a restart of the whole program, and belong to one program at a time: another one that is given the same
+   * place cannot start its jobs (`WorkspaceFailed`). Default: a temporary directory, removed at the end; what is left of
+   * a program that was killed is removed by the next one that starts.
    */
   readonly directory?: string | undefined
 }
@@ -83,29 +86,16 @@ const make = (options?: JobsOptions): Layer.Layer<Jobs, never, Spawner | FileSys
   Layer.effect(
     Jobs,
     Effect.gen(function*() {
-      const fs = yield* FileSystem.FileSystem
-      const directory = options?.directory
       const places = yield* Scope.make()
-      // Made when the first job is: a program that runs none leaves nothing.
-      const temporary = Effect.cached(
-        Scope.provide(fs.makeTempDirectoryScoped({ prefix: "effect-supervisor-" }), places)
-      )
       const host: Host = {
         context: yield* Effect.context<Spawner | FileSystem.FileSystem | Path.Path>(),
-        root: {
-          path: directory === undefined ? yield* temporary : Effect.succeed(directory),
-          isKept: directory !== undefined
-        },
+        root: yield* Scope.provide(jobsRoot.make(options?.directory), places),
         slots: new Map(),
+        isClosed: false,
         sweepAt: firstSweep
       }
       // First the jobs, of which those made by hand may have ended with their own scopes; then their places.
-      yield* Effect.addFinalizer((exit) =>
-        Effect.andThen(
-          Effect.forEach(entries(host), ({ close }) => close, { concurrency: "unbounded", discard: true }),
-          Scope.close(places, exit)
-        )
-      )
+      yield* Effect.addFinalizer((exit) => Effect.andThen(closeAll(host), Scope.close(places, exit)))
       return {
         get: (id) => {
           const entry = host.slots.get(id)?.entry

@@ -257,6 +257,11 @@ export interface Connection<out In, in Out> {
    */
   readonly send: (message: Out) => Effect.Effect<void, SendError>
   /**
+   * Says that nothing more will be sent: the other side reads to the end of what was, and can go on sending itself.
+   * `send` fails with `ConnectionClosed` from then on.
+   */
+  readonly end: Effect.Effect<void>
+  /**
    * The messages that came, in order. What is wrong with one is logged as a warning, and the next follows.
    *
    * What came before anyone listened is there for the first who does; one who listens later gets what comes from then

@@ -24,6 +24,7 @@ export type SpawnFailedReason =
   | "NotFound"
   | "PermissionDenied"
   | "BadDirectory"
+  | "BadWorkspace"
   | "InvalidArgument"
   | "Unsupported"
   | "Resources"
@@ -33,6 +34,7 @@ const adviceFor: Readonly<Record<SpawnFailedReason, string>> = {
   NotFound: "The program was not found: check its name and the PATH that the command gets, or give a full path.",
   PermissionDenied: "This user may not run the program or enter its directory: check their permissions (chmod +x).",
   BadDirectory: "The working directory is not there or is no directory: create it, or set another cwd.",
+  BadWorkspace: "The private directory of its job cannot be used: make room there, or give permission.",
   InvalidArgument: "An argument, variable or option cannot be passed to a process: see the cause.",
   Unsupported: "This platform cannot do what the command asks for.",
   Resources: "The machine has no process, memory or file descriptor left for it: try again later, or raise the limit.",
@@ -72,6 +74,9 @@ const ProcessFailedBase: Tagged<"ProcessFailed", {
  * @since 0.1.0
  */
 export class ProcessFailed extends ProcessFailedBase {
+  // It happened in another program: where in this one it was noticed says nothing to who reads a log.
+  override readonly stack: string = `ProcessFailed: ${this.message}`
+
   override get message(): string {
     const said = this.lastLines.length === 0 ? "" : `. It said: ${this.lastLines.join(" | ")}`
     return this.status._tag === "SpawnFailed"
@@ -88,12 +93,15 @@ const NotReadyBase: Tagged<"NotReady", {
 }> = Data.TaggedError("NotReady")
 
 /**
- * A process did not become ready in time; it was stopped. `detail` is what the last try said.
+ * A process did not become ready in time and was stopped, or it has ended, well, before it was. `detail` is what the
+ * last try said.
  *
  * @category errors
  * @since 0.1.0
  */
 export class NotReady extends NotReadyBase {
+  override readonly stack: string = `NotReady: ${this.message}`
+
   override get message(): string {
     return `Command "${this.command}" was not ready within ${this.timeoutMillis} ms by ${this.probe} (${this.detail}). Look into its logs, or raise the probe's timeout.`
   }

@@ -20,6 +20,7 @@ import type * as Sink from "effect/Sink"
 import type * as Stream from "effect/Stream"
 import * as Command from "./Command.ts"
 import type * as ExitStatus from "./ExitStatus.ts"
+import { withPipes } from "./internal/childPipes.ts"
 import * as spawning from "./internal/spawning.ts"
 import { SignalFailed, type SpawnFailed } from "./ProcessError.ts"
 import type { Signal } from "./Signal.ts"
@@ -151,9 +152,9 @@ const spawn = Effect.fnUntraced(function*(
 ) {
   const watch = yield* guard(command)
   const scope = yield* Scope.make()
-  const handle = yield* spawning.toChildProcess(command, watch.env).pipe(
+  const [handle, closePipes] = yield* spawning.toChildProcess(command, watch.env).pipe(
     Effect.flatMap((child) =>
-      spawner.spawn(child).pipe(
+      withPipes(spawner.spawn(child)).pipe(
         Effect.mapError((error) => spawning.spawnFailed(command, error)),
         Effect.catchDefect((defect) => Effect.fail(spawning.spawnDied(command, defect)))
       )
@@ -163,7 +164,7 @@ const spawn = Effect.fnUntraced(function*(
   )
   yield* watch.started(handle.pid)
   const status = yield* observe(handle)
-  return toProcess(command, handle, status, watch.ended(handle.pid), letGo(handle, scope))
+  return toProcess(command, handle, status, watch.ended(handle.pid), letGo(handle, scope, closePipes))
 })
 
 /** The end of the program, seen from now on whether anybody asks for it or not. */
@@ -180,8 +181,13 @@ const observe = Effect.fnUntraced(function*(handle: ChildProcessHandle) {
  * Closes the scope of the handle without what it would do to the process: by now nobody is left in the group, but where
  * zombies are not reaped it would wait a second for them, so it is not waited for either.
  */
-const letGo = (handle: ChildProcessHandle, scope: Scope.Closeable): Effect.Effect<void> =>
+const letGo = (
+  handle: ChildProcessHandle,
+  scope: Scope.Closeable,
+  closePipes: Effect.Effect<void>
+): Effect.Effect<void> =>
   Effect.ignore(handle.unref).pipe(
+    Effect.andThen(closePipes),
     Effect.andThen(Effect.forkDetach(Scope.close(scope, Exit.void), { startImmediately: true })),
     Effect.asVoid
   )

@@ -272,12 +272,13 @@ describe("Readiness", () => {
       }
     }))
 
-  real("one that has ended well before it was ready has completed", () =>
+  real("one that has ended well before it was ready was not ready", () =>
     Effect.gen(function*() {
-      const [, millis] = yield* timed(
-        ProcessManager.make("app", [Job.runnable("a", sh("exit 0"), { ready: Probe.log("never") })])
-      )
+      const job = Job.runnable("a", sh("exit 0"), { ready: Probe.log("never") })
+      const [error, millis] = yield* timed(errorOf(job))
       assert.isBelow(millis, 1000)
+      assert.instanceOf(error, ProcessError.NotReady)
+      assert.include(String(error), "exited with code 0 before")
     }))
 
   real("a stop does not wait for it", ({ directory }) =>

@@ -73,7 +73,7 @@ export interface WorldOptions {
 
 /**
  * Jobs on scripted processes. The log has "+1" when the first run starts, "-1" when nobody of its group lives, and
- * "TERM 1" for each signal to it but the SIGCONT that goes with every stop.
+ * "TERM 1" for each signal that reaches it but the SIGCONT that goes with every stop.
  */
 export const makeWorld = (options: WorldOptions = {}) => {
   const log: Array<string> = []
@@ -129,7 +129,10 @@ export const makeWorld = (options: WorldOptions = {}) => {
           empty: Effect.tap(process.empty, () => hop),
           signal: (signal) =>
             hop.pipe(
-              Effect.andThen(signal === "SIGCONT" ? Effect.void : note(`${signal.slice(3)} ${run}`)),
+              Effect.andThen(process.members),
+              Effect.flatMap((members) =>
+                signal === "SIGCONT" || members.length === 0 ? Effect.void : note(`${signal.slice(3)} ${run}`)
+              ),
               Effect.andThen(process.signal(signal))
             )
         }

@@ -203,7 +203,8 @@ const tokenPrefix = randomBytes(8).toString("hex")
 let tokens = 0
 
 const newToken = (post: Post): string => {
-  if (post.child === undefined && now() >= post.retryAt) replace(post)
+  // Without users there is none to be had: whoever spawns now has outlived what it was to belong to.
+  if (post.child === undefined && post.users > 0 && now() >= post.retryAt) replace(post)
   const token = `${tokenPrefix}${(++tokens).toString(16).padStart(8, "0")}`
   post.entries.add(`?${token}`)
   write(post, `? ${token}\n`)

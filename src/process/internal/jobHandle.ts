@@ -11,13 +11,14 @@ import * as Stream from "effect/Stream"
 import * as Command from "../Command.ts"
 import type { Info, JobError, Settings, State } from "../Job.ts"
 import type * as LogStore from "../LogStore.ts"
-import * as Messages from "../Messages.ts"
+import type * as Messages from "../Messages.ts"
 import { InputClosed, NotRunning, OutputCut, SpawnFailed } from "../ProcessError.ts"
 import type { Spawner } from "../Spawner.ts"
 import * as Verb from "../Verb.ts"
 import { type Config, JobEngine } from "./jobEngine.ts"
 import { LastWords } from "./lastWords.ts"
 import * as record from "./jobRecord.ts"
+import { type OpenConnection, openConnection } from "./messagesConnection.ts"
 import type * as Run from "./run.ts"
 
 /** The descriptors that this package uses, and the variables that tell them to the process. */
@@ -36,7 +37,7 @@ interface Line {
   readonly run: Run.Run
   readonly scope: Scope.Closeable
   readonly input: Input | undefined
-  readonly connection: Messages.Connection<unknown, never> | undefined
+  readonly connection: OpenConnection<unknown, never> | undefined
   /** Its number in the logs. */
   readonly number: number
   /** On stderr. */
@@ -51,16 +52,26 @@ const encoder = new TextEncoder()
 /** Where a job keeps what stays from run to run. */
 export interface Storage {
   readonly workspace: record.Workspace
-  readonly logs: LogStore.LogStore | undefined
+  readonly isSupervised: boolean
   /** Removes what is not to stay. */
   readonly release: Effect.Effect<void>
 }
+
+/** Where its output goes, and as whose options say. */
+export interface Logging {
+  readonly options: Settings["logs"]
+  readonly store: LogStore.LogStore | undefined
+  readonly close: Effect.Effect<void>
+}
+
+export const noLogs: Logging = { options: false, store: undefined, close: Effect.void }
 
 export class Handle implements Config {
   readonly name: string
   readonly id: string
   readonly storage: Storage
   readonly engine: JobEngine
+  logging: Logging
   command: Command.Command
   private settings: Settings
   private readonly history: record.History
@@ -75,12 +86,14 @@ export class Handle implements Config {
     name: string,
     id: string,
     storage: Storage,
+    logging: Logging,
     command: Command.Command,
     settings: Settings
   ) {
     this.name = name
     this.id = id
     this.storage = storage
+    this.logging = logging
     this.command = command
     this.settings = settings
     this.history = new record.History(settings.history)
@@ -98,7 +111,7 @@ export class Handle implements Config {
   }
 
   get logs(): LogStore.LogStore | undefined {
-    return this.storage.logs
+    return this.logging.store
   }
 
   // -- what the engine asks
@@ -122,8 +135,10 @@ export class Handle implements Config {
   equip(command: Command.Command): Effect.Effect<Command.Command, SpawnFailed> {
     return Effect.mapBoth(this.workspace.prepare(command), {
       onSuccess: (written) => this.surround(written),
-      onFailure: (cause) =>
-        new SpawnFailed({ command: Command.show(command), reason: "Resources", detail: cause.message, cause })
+      onFailure: (cause) => {
+        const reason = cause._tag === "UnknownUser" ? "InvalidArgument" : "BadWorkspace"
+        return new SpawnFailed({ command: Command.show(command), reason, detail: cause.message, cause })
+      }
     })
   }
 
@@ -148,8 +163,10 @@ export class Handle implements Config {
   }
 
   onError(error: JobError): Effect.Effect<void> {
-    return this.settings.onError?.(error) ??
-      Effect.annotateLogs(Effect.logWarning(error.message), { job: this.id })
+    if (this.settings.onError !== undefined) return this.settings.onError(error)
+    return this.storage.isSupervised && isToldBySupervisor(error)
+      ? Effect.void
+      : Effect.annotateLogs(Effect.logWarning(error.message), { job: this.id })
   }
 
   onChange(state: State): void {
@@ -187,7 +204,7 @@ export class Handle implements Config {
   private open(run: Run.Run): Effect.Effect<Line["connection"], never, Scope.Scope> {
     const { messages } = this.settings
     if (messages === undefined) return Effect.undefined
-    return Messages.open(messages, {
+    return openConnection(messages, {
       bytes: run.process.output(descriptors.messages),
       sink: run.process.input(descriptors.messages),
       command: Command.show(run.command)
@@ -300,6 +317,11 @@ export class Handle implements Config {
     })
   }
 
+  /** Ends when nobody listens to the messages of the current run. */
+  get heard(): Effect.Effect<void> {
+    return this.line?.connection?.heard ?? Effect.void
+  }
+
   /** What the current run writes to its notify descriptor. */
   get notifications(): Stream.Stream<unknown> {
     return this.line === undefined
@@ -312,6 +334,9 @@ export class Handle implements Config {
     return this.line?.number ?? this.history.list.at(-1)?.run ?? 0
   }
 }
+
+/** What goes wrong with a verb of a supervisor is the failure of its child; what goes wrong beside it is not. */
+const isToldBySupervisor = ({ _tag }: JobError): boolean => _tag !== "OutputCut" && _tag !== "SignalFailed"
 
 /** Writes what `Job.write` was given, until the process reads no more. */
 const pour = (input: Input, { process }: Run.Run): Effect.Effect<void> =>

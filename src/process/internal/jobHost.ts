@@ -2,8 +2,10 @@
  * The jobs of a program: how they are made and found, whose they are, and when they end.
  */
 import * as Context from "effect/Context"
+import * as Data from "effect/Data"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
+import * as Equal from "effect/Equal"
 import * as Exit from "effect/Exit"
 import type * as FileSystem from "effect/FileSystem"
 import * as Path from "effect/Path"
@@ -15,14 +17,17 @@ import * as LogStore from "../LogStore.ts"
 import { DuplicateJob, SupervisedJob, WorkspaceFailed } from "../ProcessError.ts"
 import type { Spawner } from "../Spawner.ts"
 import * as Verb from "../Verb.ts"
-import { Handle } from "./jobHandle.ts"
+import { Handle, type Logging, noLogs } from "./jobHandle.ts"
 import * as record from "./jobRecord.ts"
+import type { Root } from "./jobsRoot.ts"
 
 /** What all jobs of a program share. */
 export interface Host {
   readonly context: Context.Context<Spawner | FileSystem.FileSystem | Path.Path>
-  readonly root: record.Root
+  readonly root: Root
   readonly slots: Map<string, Slot>
+  /** Nothing is made any more, and what was made is ended. */
+  isClosed: boolean
   sweepAt: number
 }
 
@@ -36,6 +41,7 @@ export interface Slot {
 export interface Entry {
   readonly job: Job
   readonly handle: Handle
+  readonly scope: Scope.Scope
   /** Ends the job and removes its directory. */
   readonly close: Effect.Effect<void>
   /** Nobody's, if it was made by hand. */
@@ -70,7 +76,9 @@ const toJob = (handle: Handle): Job => {
     state: Effect.sync(() => engine.state),
     changes: handle.changes,
     info: handle.info,
-    logs: handle.logs,
+    get logs() {
+      return handle.logs
+    },
     write: (data) => handle.write(data),
     endInput: handle.endInput,
     connect: (channel) => handle.connect(channel)
@@ -85,6 +93,9 @@ const toSupervisedJob = (handle: Handle): Job => {
     Effect.suspend(() => Effect.fail(refuse(verb)))
   return {
     ...job,
+    get logs() {
+      return handle.logs
+    },
     send: (verb) =>
       isForSupervisor(verb)
         ? Effect.sync(() => ({
@@ -109,18 +120,43 @@ const orFail = (outcome: Outcome): Effect.Effect<Done | NoOp, JobError> =>
 
 // ------------------------------------------------------------------------------------------------- making and ending
 
-/** Both at once: each of their steps is a wait for the file system. */
-const openStorage = Effect.fnUntraced(function*(host: Host, id: string, settings: Settings) {
+/** Its logs as these settings want them, until the scope of the job closes, or they are closed for others. */
+const openLogs = Effect.fnUntraced(function*(host: Host, id: string, directory: string, { logs }: Settings) {
+  if (logs === false) return noLogs
   const path = yield* Path.Path
-  const directory = record.directoryOf(path, yield* host.root.path, id)
-  const [workspace, logs] = yield* Effect.all([
-    record.openWorkspace(directory, host.root.isKept),
-    settings.logs === false
-      ? Effect.undefined
-      : LogStore.make({ ...settings.logs, directory: path.join(directory, "logs"), name: id, isNew: !host.root.isKept })
-  ], { concurrency: 2 })
-  return { workspace, logs }
+  const scope = yield* Scope.fork(yield* Effect.scope)
+  const store = yield* Scope.provide(
+    LogStore.make({ ...logs, directory: path.join(directory, "logs"), name: id, isNew: !host.root.isKept }),
+    scope
+  )
+  const logging: Logging = { options: logs, store, close: Scope.close(scope, Exit.void) }
+  return logging
 })
+
+const openStorage = Effect.fnUntraced(function*(host: Host, id: string, settings: Settings) {
+  if (host.isClosed) return yield* new WorkspaceClosed()
+  const directory = record.directoryOf(yield* Path.Path, yield* host.root.path, id)
+  const workspace = yield* record.openWorkspace(directory, host.root.isKept)
+  return { workspace, logging: yield* openLogs(host, id, directory, settings) }
+})
+
+/** For the `WorkspaceFailed` of a job that comes too late. */
+class WorkspaceClosed extends Data.TaggedError("WorkspaceClosed") {
+  override get message(): string {
+    return "its Jobs layer has ended: provide that around the whole life of the manager"
+  }
+}
+
+const within = <A, E extends { readonly message: string }, R>(
+  host: Host,
+  id: string,
+  scope: Scope.Scope,
+  effect: Effect.Effect<A, E, R>
+) =>
+  effect.pipe(
+    Effect.provideContext(Context.add(host.context, Scope.Scope, scope)),
+    Effect.mapError((error) => new WorkspaceFailed({ job: id, detail: error.message, cause: error }))
+  )
 
 /** Makes a job in a slot that is free, in a scope of its own. */
 const create = Effect.fnUntraced(function*(
@@ -140,25 +176,60 @@ const create = Effect.fnUntraced(function*(
   })
   // Added first, so that it comes when everything else is gone.
   yield* Scope.addFinalizer(scope, free)
-  const storage = yield* openStorage(host, id, settings).pipe(
-    Effect.provideContext(Context.add(host.context, Scope.Scope, scope)),
-    Effect.mapError((error) => new WorkspaceFailed({ job: id, detail: error.message, cause: error })),
-    Effect.onError((cause) => Scope.close(scope, Exit.failCause(cause)))
+  const make = Effect.map(
+    within(host, id, scope, openStorage(host, id, settings)),
+    ({ logging, workspace }): Entry => {
+      const storage = { workspace, isSupervised: owner !== undefined, release: Scope.close(scope, Exit.void) }
+      const handle = new Handle(host.context, name, id, storage, logging, command, settings)
+      return {
+        job: owner === undefined ? toJob(handle) : toSupervisedJob(handle),
+        handle,
+        scope,
+        close: Effect.asVoid(handle.engine.close("gracefully")),
+        owner
+      }
+    }
   )
-  const release = Scope.close(scope, Exit.void)
-  const handle = new Handle(host.context, name, id, { ...storage, release }, command, settings)
-  const entry: Entry = {
-    job: owner === undefined ? toJob(handle) : toSupervisedJob(handle),
-    handle,
-    close: Effect.asVoid(handle.engine.close("gracefully")),
-    owner
-  }
+  const entry = yield* Effect.onError(make, (cause) => Scope.close(scope, Exit.failCause(cause)))
   slot.entry = entry
   const opened = slot.settled
   slot.settled = Deferred.makeUnsafe()
   Deferred.doneUnsafe(opened, Exit.void)
   return entry
 }, Effect.uninterruptible)
+
+/** From its next run on, it is this. */
+const configure = Effect.fnUntraced(function*(
+  host: Host,
+  { handle, scope }: Entry,
+  command: Command.Command,
+  settings: Settings
+) {
+  if (!Equal.equals(handle.logging.options, settings.logs)) {
+    const { close } = handle.logging
+    handle.logging = noLogs
+    yield* close
+    const { directory } = handle.workspace
+    handle.logging = yield* within(host, handle.id, scope, openLogs(host, handle.id, directory, settings))
+  }
+  handle.configure(command, settings)
+}, Effect.uninterruptible)
+
+/** Ends all jobs, also those that are just being made; nothing is made after them. */
+export const closeAll = (host: Host): Effect.Effect<void> =>
+  Effect.suspend(() => {
+    host.isClosed = true
+    return Effect.whileLoop({
+      while: () => host.slots.size > 0,
+      body: () =>
+        Effect.forEach(
+          host.slots.values(),
+          (slot) => Effect.andThen(slot.entry?.close ?? Effect.void, Deferred.await(slot.settled)),
+          { concurrency: "unbounded", discard: true }
+        ),
+      step: () => undefined
+    })
+  })
 
 /** A job made by hand, until the scope closes. */
 export const open = (
@@ -207,7 +278,7 @@ export const adopt = (
         count = 0
       } else if (yield* mayAdopt(entry, owner)) {
         entry.owner = owner
-        entry.handle.configure(command, settings)
+        yield* configure(host, entry, command, settings)
         return entry.handle
       }
     }

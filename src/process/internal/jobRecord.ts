@@ -8,21 +8,14 @@ import type { PlatformError } from "effect/PlatformError"
 import type * as Scope from "effect/Scope"
 import * as Command from "../Command.ts"
 import type { PastRun } from "../Job.ts"
+import { type Identity, identityOf, isOthers, type UnknownUser } from "./identity.ts"
 
 /** A directory of a job's own: `data` is the process' to use, `logs` holds its output. */
 export interface Workspace {
   readonly directory: string
   readonly data: string
   /** Makes it ready for a command: its script is in it, and its user may use it. */
-  readonly prepare: (command: Command.Command) => Effect.Effect<Command.Command, PlatformError>
-}
-
-/** Where the private directories are made. */
-export interface Root {
-  /** Its path, made when first asked for. */
-  readonly path: Effect.Effect<string, PlatformError>
-  /** Whether what is in it outlives its job. */
-  readonly isKept: boolean
+  readonly prepare: (command: Command.Command) => Effect.Effect<Command.Command, PlatformError | UnknownUser>
 }
 
 /** Others may pass through to what is theirs, and see nothing of the rest. */
@@ -36,11 +29,11 @@ const fileName = (id: string): string =>
 /** The place of a job. */
 export const directoryOf = (path: Path.Path, root: string, id: string): string => path.join(root, fileName(id))
 
-/** Makes the job's directory; removes it with the scope, unless it is kept: then only what is the process' own. */
+/** The job's directory, made when something runs; removed with the scope, unless it is kept: then only what is the process' own. */
 export const openWorkspace: (
   directory: string,
   isKept: boolean
-) => Effect.Effect<Workspace, PlatformError, FileSystem.FileSystem | Path.Path | Scope.Scope> = Effect.fnUntraced(
+) => Effect.Effect<Workspace, never, FileSystem.FileSystem | Path.Path | Scope.Scope> = Effect.fnUntraced(
   function*(directory, isKept) {
     const fs = yield* FileSystem.FileSystem
     const path = yield* Path.Path
@@ -50,41 +43,45 @@ export const openWorkspace: (
     yield* Effect.addFinalizer(() =>
       Effect.forEach(
         isKept ? [data, ...scripts] : [directory],
-        (path) => Effect.ignore(fs.remove(path, { recursive: true, force: true }), { log: "Warn" }),
+        (path) =>
+          Effect.catch(
+            fs.remove(path, { recursive: true, force: true }),
+            (error) => Effect.logWarning(`${path} could not be removed: ${error.message}`)
+          ),
         { discard: true }
       )
     )
-    yield* fs.makeDirectory(data, { recursive: true, mode: 0o700 })
 
-    const give = (file: string, { settings: { gid, uid } }: Command.Command) =>
-      fs.chown(file, typeof uid === "number" ? uid : unchanged, typeof gid === "number" ? gid : unchanged)
-    const open = (command: Command.Command) =>
+    const give = (file: string, { gid, uid }: Identity) => fs.chown(file, uid ?? unchanged, gid ?? unchanged)
+    const open = (identity: Identity) =>
       // A place that was given is its owner's business.
       (isKept ? Effect.void : fs.chmod(path.dirname(directory), passable)).pipe(
         Effect.andThen(fs.chmod(directory, passable)),
-        Effect.andThen(give(data, command))
+        Effect.andThen(give(data, identity))
       )
-    const writeScript = (command: Command.Command): Effect.Effect<Command.Command, PlatformError> => {
+    const writeScript = Effect.fnUntraced(function*(command: Command.Command, identity: Identity | undefined) {
       const { program } = command
-      if (program._tag !== "Script") return Effect.succeed(command)
+      if (program._tag !== "Script") return command
       const file = path.join(directory, `script.${program.interpreter.extension ?? "txt"}`)
       scripts.add(file)
-      return fs.writeFileString(file, program.text, { mode: 0o700 }).pipe(
-        Effect.andThen(isOthers(command) ? give(file, command) : Effect.void),
-        Effect.as(Command.fromFile(command, file))
-      )
-    }
+      yield* fs.writeFileString(file, program.text, { mode: 0o700 })
+      if (identity !== undefined) yield* give(file, identity)
+      return Command.fromFile(command, file)
+    })
     const workspace: Workspace = {
       directory,
       data,
-      prepare: (command) => Effect.andThen(isOthers(command) ? open(command) : Effect.void, writeScript(command))
+      prepare: Effect.fnUntraced(function*(command) {
+        // Before each run: somebody may have cleaned up.
+        yield* fs.makeDirectory(data, { recursive: true, mode: 0o700 })
+        const identity = isOthers(command) ? yield* identityOf(command) : undefined
+        if (identity !== undefined) yield* open(identity)
+        return yield* writeScript(command, identity)
+      })
     }
     return workspace
   }
 )
-
-const isOthers = ({ settings: { gid, uid } }: Command.Command): boolean =>
-  typeof uid === "number" || typeof gid === "number"
 
 /** What chown(2) takes for "as it is". */
 const unchanged = 2 ** 32 - 1

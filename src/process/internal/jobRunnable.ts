@@ -18,7 +18,7 @@ import type { JobError, Outcome, RunnableError, RunnableOptions, Settings } from
 import { Jobs } from "../Jobs.ts"
 import * as LogStore from "../LogStore.ts"
 import * as Probe from "../Probe.ts"
-import { ProcessFailed } from "../ProcessError.ts"
+import { NotReady, ProcessFailed } from "../ProcessError.ts"
 import type { Signal } from "../Signal.ts"
 import * as Verb from "../Verb.ts"
 import type { Handle } from "./jobHandle.ts"
@@ -110,26 +110,41 @@ const live = Effect.fnUntraced(function*<R>(plan: Plan<R>, handle: Handle) {
   const started = yield* handle.engine.send(Verb.start).outcome
   if (started._tag === "Failed") return yield* notStarted(plan, started.error)
   const wait = handle.engine.send(Verb.wait).outcome
+  let isReady = false
   const listening = [...yield* converse(plan, handle), ...yield* forward(plan, handle, wait)]
   const over = wait.pipe(
     // What the process said last is still to be heard.
-    Effect.tap(Effect.timeoutOption(Fiber.awaitAll(listening), plan.settings.drainMillis)),
-    Effect.flatMap((outcome) => judge(plan, handle, outcome))
+    Effect.tap(Effect.timeoutOption(Effect.all(listening, { concurrency: "unbounded" }), plan.settings.drainMillis)),
+    Effect.flatMap((outcome) => judge(plan, handle, outcome, isReady))
   )
-  return yield* Effect.raceFirst(over, serve(plan, handle))
+  return yield* Effect.raceFirst(
+    over,
+    serve(plan, handle, () => {
+      isReady = true
+    })
+  )
 })
 
-type Listening = ReadonlyArray<Fiber.Fiber<unknown, unknown>>
+/** What to wait for when the process has ended. */
+type Listening = ReadonlyArray<Effect.Effect<unknown>>
+
+/** So long may a conversation go on that listens no more: it may never end by itself. */
+const lastWordMillis = 50
 
 /** What goes wrong in a conversation is the end of it, and no reason to end a process that may do well without. */
 const converse = Effect.fnUntraced(function*<R>({ options }: Plan<R>, handle: Handle) {
   if (options.onConnect === undefined) return []
   const { channel, talk } = options.onConnect
-  const talking = handle.connect(channel).pipe(
+  const { heard } = handle
+  const talking = yield* handle.connect(channel).pipe(
     Effect.flatMap(talk),
-    Effect.catchCause((cause) => Effect.logWarning(`The conversation with job "${handle.id}" ended`, cause))
+    Effect.catchCause((cause) => Effect.logWarning(`The conversation with job "${handle.id}" ended`, cause)),
+    Effect.forkScoped
   )
-  const listening: Listening = [yield* Effect.forkScoped(talking)]
+  const talked = Fiber.await(talking)
+  const listening: Listening = [
+    Effect.raceFirst(talked, Effect.andThen(heard, Effect.timeoutOption(talked, lastWordMillis)))
+  ]
   return listening
 })
 
@@ -137,16 +152,17 @@ const forward = Effect.fnUntraced(function*<R>({ options }: Plan<R>, handle: Han
   if (options.forward !== true || handle.logs === undefined) return []
   const annotations = { child: handle.id }
   const forwarding = LogStore.forward(handle.logs, { run: handle.runNumber, from: "start", until, annotations })
-  const listening: Listening = [yield* Effect.forkScoped(Effect.ignore(forwarding, { log: "Warn" }))]
+  const listening: Listening = [Fiber.await(yield* Effect.forkScoped(Effect.ignore(forwarding, { log: "Warn" })))]
   return listening
 })
 
 /** What goes on beside its run. */
-const serve = Effect.fnUntraced(function*<R>({ options, ready }: Plan<R>, handle: Handle) {
+const serve = Effect.fnUntraced(function*<R>({ options, ready }: Plan<R>, handle: Handle, onReady: () => void) {
   const { liveness, reloadSignal } = options
   if (reloadSignal !== undefined) yield* Control.onReload(reload(handle, reloadSignal))
   const first = ready === undefined ? undefined : yield* probe(handle, ready.probe)
   if (first !== undefined && ready !== undefined) yield* first.ready(ready)
+  onReady()
   if (liveness !== undefined) {
     // A descriptor has one reader: what says that it is ready by it says by the same that it is alive.
     const { check } = first !== undefined && ready?.probe._tag === "Notify" && liveness.probe._tag === "Notify"
@@ -181,13 +197,24 @@ const failed = <R>({ command }: Plan<R>, status: ExitStatus.ExitStatus, lastLine
   Effect.fail(new ProcessFailed({ command: Command.show(command), status, lastLines }))
 
 /** What the end of a run that nobody asked for means. */
-const judge = <R>(plan: Plan<R>, handle: Handle, outcome: Outcome): Effect.Effect<void, ProcessFailed> => {
+const judge = <R>(
+  plan: Plan<R>,
+  handle: Handle,
+  outcome: Outcome,
+  isReady: boolean
+): Effect.Effect<void, ProcessFailed | NotReady> => {
   if (outcome._tag !== "Done" || outcome.status === undefined) {
     return Effect.die(new Error(`The end of job "${handle.id}" is not known: ${outcome._tag}`))
   }
   const { status } = outcome
-  if (ExitStatus.isSuccess(status, plan.settings.successCodes)) return Effect.void
-  return failed(plan, status, handle.lastWords.lines)
+  if (!ExitStatus.isSuccess(status, plan.settings.successCodes)) return failed(plan, status, handle.lastWords.lines)
+  if (isReady || plan.ready === undefined) return Effect.void
+  // As systemd has it for services that are to say that they are ready: whoever waits for it must not be told so.
+  const { probe, timeoutMillis } = plan.ready
+  const detail = `it ${ExitStatus.show(status)} before`
+  return Effect.fail(
+    new NotReady({ command: Command.show(plan.command), probe: Probe.show(probe), timeoutMillis, detail })
+  )
 }
 
 const reload = ({ engine }: Handle, signal: Signal): Effect.Effect<void, JobError> =>

@@ -109,6 +109,8 @@ export class LogWriter {
   private active: WritableSegment | undefined = undefined
   private resumable: boolean
   private lastRun: number
+  /** The start of a run for which it was looked whether the files are still there. */
+  private lookedFor: Item | undefined = undefined
   private readonly liveRuns = new Map<number, LogRecord>()
   private readonly pins = new Map<number, number>()
   private readonly waiters = new Waiters()
@@ -299,11 +301,21 @@ export class LogWriter {
   private step(): Effect.Effect<void, PlatformError> {
     const active = this.active
     if (active === undefined) return this.resumable ? this.resume : this.rotate
+    const head = this.queue[0]!
+    if (head.kind === Kind.runStart && this.lookedFor !== head) return this.look(active, head)
     const { segment } = active
-    const bytes = this.queue[0]!.length
+    const bytes = head.length
     // An empty segment takes one record, whatever its size.
     const isEmpty = bytes > 0 ? segment.bytes === 0 : segment.records <= 1 + this.liveRuns.size
     return isEmpty || this.fits(segment, bytes, 1) ? this.write(active) : this.rotate
+  }
+
+  /** With each run: what is written to a file that somebody has deleted is read by nobody. */
+  private look({ segment }: WritableSegment, item: Item): Effect.Effect<void, PlatformError> {
+    return Effect.flatMap(this.files.fs.exists(this.files.logPath(segment.number)), (isThere) => {
+      this.lookedFor = item
+      return isThere ? Effect.void : this.rotate
+    })
   }
 
   private fits(segment: Segment, bytes: number, records: number): boolean {

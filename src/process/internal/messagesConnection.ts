@@ -108,11 +108,17 @@ export const withoutProblems = <A, P, E, R, X, EX, RX>(
 
 const ended = "it has ended or closed its side of the channel"
 
+/** For the one who opened it. */
+export interface OpenConnection<out In, in Out> extends Connection<In, Out> {
+  /** Ends when nobody listens, who may still be busy with what it heard. */
+  readonly heard: Effect.Effect<void>
+}
+
 /** What `Messages.open` does. */
 export const openConnection: <In, Out>(
   channel: Channel<In, Out>,
   transport: Transport
-) => Effect.Effect<Connection<In, Out>, never, Scope.Scope> = Effect.fnUntraced(function*<In, Out>(
+) => Effect.Effect<OpenConnection<In, Out>, never, Scope.Scope> = Effect.fnUntraced(function*<In, Out>(
   channel: Channel<In, Out>,
   transport: Transport
 ) {
@@ -185,6 +191,8 @@ export const openConnection: <In, Out>(
 
   return {
     send,
+    end: Effect.sync(() => close("its connection was ended on this side")),
+    heard: hub.heard,
     results: hub.stream,
     messages: withoutProblems(hub.stream, Effect.logWarning),
     closed: Deferred.await(closed)

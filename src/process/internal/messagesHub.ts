@@ -7,6 +7,7 @@
  * Floor 3.
  */
 import * as Effect from "effect/Effect"
+import * as Latch from "effect/Latch"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { type Limits, MessagesBuffer } from "./messagesBuffer.ts"
@@ -17,6 +18,8 @@ export class MessagesHub<A> {
   private readonly buffers = new Set<MessagesBuffer<A>>()
   private backlog: MessagesBuffer<A> | undefined
   private ended = false
+  private listeners = 0
+  private readonly quiet = Latch.makeUnsafe(true)
 
   constructor(limits: Limits, lostMarker: (lost: number) => A) {
     this.limits = limits
@@ -44,6 +47,8 @@ export class MessagesHub<A> {
     Effect.sync(() => {
       const buffer = this.backlog ?? this.addBuffer()
       this.backlog = undefined
+      this.listeners++
+      this.quiet.closeUnsafe()
       return buffer
     }),
     (buffer) => Effect.sync(() => this.leave(buffer))
@@ -57,7 +62,13 @@ export class MessagesHub<A> {
     )
   )
 
+  /** Ends when nobody listens: a listener is done with a message when it takes the next. */
+  get heard(): Effect.Effect<void> {
+    return this.quiet.await
+  }
+
   private leave(buffer: MessagesBuffer<A>): void {
+    if (--this.listeners === 0) this.quiet.openUnsafe()
     if (this.buffers.size === 1) {
       this.backlog = buffer
       return

@@ -75,15 +75,16 @@ type Done = (error?: TableUnreadable) => void
 const runPs = (args: ReadonlyArray<string>, visit: Visit, done: Done): void => {
   const options = { env: { ...process.env, LC_ALL: "C" }, maxBuffer: 2 ** 26 }
   execFile("ps", [...args, ...psColumns], options, (cause, stdout) => {
-    // With a list of processes that are gone it prints nothing and exits with 1.
-    if (cause !== null && typeof cause.code !== "number") {
-      return done(new TableUnreadable({ detail: `ps: ${cause.message}`, cause }))
-    }
+    let isWhole = false
     for (const line of stdout.split("\n")) {
       const entry = parsePs(line)
-      if (entry !== undefined) visit(entry)
+      if (entry === undefined) continue
+      visit(entry)
+      isWhole ||= entry.pid === process.pid
     }
-    done()
+    // A list without the one who asks is not to be believed, whatever made it so: "nobody is left" would be the answer.
+    if (cause === null && isWhole) return done()
+    done(new TableUnreadable({ detail: `ps: ${cause?.message ?? "it does not list this process"}`, cause }))
   })
 }
 
@@ -303,6 +304,8 @@ export const startTime = (pid: number): Effect.Effect<number | undefined, TableE
     return Effect.callback((resume) => {
       let found: number | undefined
       const done: Done = (error) => resume(error === undefined ? Effect.succeed(found) : Effect.fail(error))
-      runPs(["-p", String(pid)], (entry) => found = entry.startTime, done)
+      runPs(["-A"], (entry) => {
+        if (entry.pid === pid) found = entry.startTime
+      }, done)
     })
   })

@@ -194,18 +194,24 @@ interface Emptying {
 /** Empties the group; whether that took SIGKILL. `stop` is not there if the program has ended by itself. */
 const empty = Effect.fnUntraced(function*(emptying: Emptying, stop: Stop | undefined) {
   const { asked, limits, process } = emptying
-  // A look at the process table takes its time, and while the program runs there is no need for one.
-  if (!(yield* process.isRunning) && (yield* process.members).length === 0) return false
-  let outcome = stop === undefined
-    // Somebody may still say how it is to be ended.
-    ? yield* ask(emptying, limits.stop, Deferred.await(asked.stop))
-    : stop
+  // Somebody may still say how it is to be ended.
+  let outcome = stop ?? (yield* ask(emptying, limits.stop, Deferred.await(asked.stop)))
   if (typeof outcome === "object") outcome = yield* ask(emptying, outcome, Effect.never)
-  if (outcome === "ended") return false
+  const forced = outcome === "over" && ((yield* process.isRunning) || (yield* process.members).length > 0)
+  yield* kill(process, limits.killMillis)
+  return forced
+})
+
+/**
+ * The end of every group, also of one that looks empty: who forks and ends may be missed by every look at the process
+ * table, but not by a signal to the group. Where zombies are left it reaches them, and does nothing.
+ */
+const kill = Effect.fnUntraced(function*(process: Process, killMillis: number) {
+  // A group that may not be signalled is looked at nevertheless.
+  if (!(yield* Effect.orElseSucceed(process.signal("SIGKILL"), () => true))) return
   // Again and again: a process that was just forked may not have been in the group when the signal was sent.
   const killing = Effect.repeat(Effect.ignore(process.signal("SIGKILL")), Schedule.spaced(20))
-  yield* within(Effect.raceFirst(process.empty, killing), limits.killMillis, undefined)
-  return true
+  yield* within(Effect.raceFirst(process.empty, killing), killMillis, undefined)
 })
 
 /** Asks for the end and waits for it, until the grace is over or something else is asked for. */
@@ -215,7 +221,8 @@ const ask = Effect.fnUntraced(function*<A>(
   otherwise: Effect.Effect<A>
 ) {
   if (graceMillis <= 0) return "over"
-  yield* Effect.catch(process.signal(signal), onSignalFailed)
+  const reached = yield* Effect.catch(process.signal(signal), (error) => Effect.as(onSignalFailed(error), true))
+  if (!reached && !(yield* process.isRunning)) return "ended"
   // A stopped process would hear it only once it goes on.
   yield* Effect.ignore(process.signal("SIGCONT"))
   const first = Effect.raceFirst(

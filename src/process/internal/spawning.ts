@@ -15,6 +15,7 @@ import { SpawnFailed, type SpawnFailedReason } from "../ProcessError.ts"
 import { type Signal, signalNumber } from "../Signal.ts"
 import type { Member, Usage } from "../Spawner.ts"
 import * as Guardian from "./guardian.ts"
+import { identityOf, isOthers } from "./identity.ts"
 import * as ProcessTable from "./processTable.ts"
 
 // ------------------------------------------------------------------------------------------------------ the command
@@ -53,7 +54,6 @@ const removed = (names: ReadonlyArray<string>): Record<string, undefined> =>
 type Words = readonly [program: string, ...args: ReadonlyArray<Command.Word>]
 
 const words = (command: Command.Command): Effect.Effect<Words, SpawnFailed> => {
-  const { settings } = command
   if (process.platform === "win32") {
     return Effect.fail(failed(command, "Unsupported", "Windows has neither process groups nor signals"))
   }
@@ -61,7 +61,7 @@ const words = (command: Command.Command): Effect.Effect<Words, SpawnFailed> => {
   if (plain === undefined) {
     return Effect.fail(failed(command, "InvalidArgument", "a script is written to a file by a Job: use one"))
   }
-  return settings.uid === undefined && settings.gid === undefined ? Effect.succeed(plain) : asUser(command, plain)
+  return isOthers(command) ? asUser(command, plain) : Effect.succeed(plain)
 }
 
 const plainWords = ({ program }: Command.Command): Words | undefined => {
@@ -80,7 +80,6 @@ const plainWords = ({ program }: Command.Command): Words | undefined => {
  * pid stays. What it cannot find would only be seen as exit code 127, so it is looked for before.
  */
 const asUser = (command: Command.Command, plain: Words): Effect.Effect<Words, SpawnFailed> => {
-  const { gid, uid } = command.settings
   const fail = (reason: SpawnFailedReason, detail: string) => Effect.fail(failed(command, reason, detail))
   if (process.platform !== "linux") {
     return fail("Unsupported", `uid and gid need Linux's setpriv, this is ${process.platform}`)
@@ -93,14 +92,17 @@ const asUser = (command: Command.Command, plain: Words): Effect.Effect<Words, Sp
   if (find(plain[0], pathOf(command), command.settings.cwd) === undefined) {
     return fail("NotFound", `no program ${plain[0]} in the PATH`)
   }
-  return Effect.succeed([
-    setpriv,
-    ...(uid === undefined ? [] : ["--reuid", String(uid)]),
-    ...(gid === undefined ? [] : ["--regid", String(gid)]),
-    uid === undefined || typeof uid === "number" ? "--clear-groups" : "--init-groups",
-    "--",
-    ...plain
-  ])
+  return Effect.mapBoth(identityOf(command), {
+    onFailure: ({ detail }) => failed(command, "InvalidArgument", detail),
+    onSuccess: ({ gid, uid, user }): Words => [
+      setpriv,
+      ...(uid === undefined ? [] : ["--reuid", String(uid)]),
+      ...(gid === undefined ? [] : ["--regid", String(gid)]),
+      user === undefined || gid === undefined ? "--clear-groups" : "--init-groups",
+      "--",
+      ...plain
+    ]
+  })
 }
 
 /** The PATH that the command gets; the system's own where it gets none. */
