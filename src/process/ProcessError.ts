@@ -256,6 +256,7 @@ export class InvalidCommandLine extends InvalidCommandLineBase {
 const WorkspaceFailedBase: Tagged<"WorkspaceFailed", {
   readonly job: string
   readonly detail: string
+  readonly advice: string
   readonly cause: unknown
 }> = Data.TaggedError("WorkspaceFailed")
 
@@ -267,7 +268,7 @@ const WorkspaceFailedBase: Tagged<"WorkspaceFailed", {
  */
 export class WorkspaceFailed extends WorkspaceFailedBase {
   override get message(): string {
-    return `The private directory of job "${this.job}" could not be made (${this.detail}). Make room or give permission there, or name another place in the options of Jobs.layer.`
+    return `The private directory of job "${this.job}" could not be made (${this.detail}). ${this.advice}.`
   }
 }
 

@@ -1,7 +1,7 @@
 import { assert, describe } from "@effect/vitest"
 import { Effect, Fiber, PlatformError, Redacted, Result, Stream } from "effect"
 import { Command, ExitStatus, Job, ProcessError, Spawner } from "effect-supervisor/process"
-import { chmodSync, existsSync, mkdirSync, statSync, writeFileSync } from "node:fs"
+import { chmodSync, existsSync, mkdirSync, rmSync, statSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import {
   fixture,
@@ -281,16 +281,24 @@ describe("Command: whose process it is", () => {
       )
     }))
 
-  real("a user that there is not runs nothing", ({ file }) =>
+  real("a user or group that there is not runs nothing, and is told", ({ file }) =>
     Effect.gen(function*() {
       if (!isRoot) return
-      const command = Command.make("touch", [file("ran")], { uid: "no-such-user" })
-      const job = yield* Job.make("job", command, { onError: () => Effect.void })
-      yield* Effect.ignore(job.start)
-      yield* job.wait
-      const state = yield* job.state
-      assert.isFalse(state._tag === "Finished" && ExitStatus.isSuccess(state.status))
+      for (const who of [{ uid: "no-such-user" }, { gid: "no-such-group" }]) {
+        const error = yield* notStarted(Command.make("touch", [file("ran")], who))
+        assert.strictEqual(error.reason, "InvalidArgument")
+        assert.match(error.message, /no.such.(user|group)/)
+      }
       assert.isFalse(existsSync(file("ran")))
+    }))
+
+  real("a user's own group is the group, unless another is said", () =>
+    Effect.gen(function*() {
+      if (!isRoot) return
+      for (const uid of ["nobody", 65_534, "65534"]) {
+        const { stdout } = yield* ran(sh("id -u; id -g", { uid }))
+        assert.deepStrictEqual(stdout, ["65534", "65534"])
+      }
     }))
 
   real("as another user it may use its private directory", ({ directory }) =>
@@ -299,13 +307,13 @@ describe("Command: whose process it is", () => {
       // A place that was given is not made passable for it.
       chmodSync(directory, 0o755)
       mkdirSync(join(directory, "jobs"), { mode: 0o711 })
-      const { stderr, stdout } = yield* ran(
-        sh("echo data > \"$EFFECT_SUPERVISOR_DATA_DIR/file\" && cat \"$EFFECT_SUPERVISOR_DATA_DIR/file\"", {
-          uid: 65_534,
-          gid: 65_534
-        })
-      )
-      assert.deepStrictEqual([stdout, stderr], [["data"], []])
+      const script = "echo data > \"$EFFECT_SUPERVISOR_DATA_DIR/file\" && cat \"$EFFECT_SUPERVISOR_DATA_DIR/file\""
+      for (const uid of [65_534, "nobody"]) {
+        const { stderr, stdout } = yield* ran(sh(script, { uid }))
+        assert.deepStrictEqual([stdout, stderr], [["data"], []])
+        const { stdout: byScript } = yield* ran(Command.script("sh", "id -u", { uid }))
+        assert.deepStrictEqual(byScript, ["65534"])
+      }
     }))
 })
 
@@ -470,6 +478,26 @@ describe("Job: its directory and what it knows", () => {
       assert.deepStrictEqual(stdout, [`${directory}/data`])
       assert.strictEqual(statSync(`${directory}/data`).mode & 0o777, 0o700)
       assert.isTrue(existsSync(`${directory}/data/f`))
+    }))
+
+  real("a place where nothing can be written is said to be one", ({ file }) =>
+    Effect.gen(function*() {
+      const job = yield* Job.make("job", sh("true"), { onError: () => Effect.void, logs: false })
+      const { directory } = yield* job.info
+      mkdirSync(join(directory, ".."), { recursive: true })
+      writeFileSync(directory, "a file is in the way")
+      yield* Effect.addFinalizer(() => Effect.sync(() => rmSync(directory, { force: true, recursive: true })))
+      const error = yield* Effect.flip(job.start)
+      assert.strictEqual(error._tag === "SpawnFailed" && error.reason, "BadWorkspace")
+      assert.include(error.message, "private directory")
+      assert.isFalse(existsSync(file("ran")))
+    }))
+
+  real("what is no command is refused at once", () =>
+    Effect.sync(() => {
+      for (const make of [Job.make, Job.runnable]) {
+        assert.throws(() => make("job", "sleep 600" as never), /command/)
+      }
     }))
 
   real("what a group uses is that of all its members", () =>

@@ -350,6 +350,56 @@ describe("Job.runnable: while it is supervised", () => {
       assert.deepStrictEqual(heard, [1, 2])
     }))
 
+  real("what it says last is heard, and a conversation that never ends holds nothing up", () =>
+    Effect.gen(function*() {
+      const heard: Array<string> = []
+      const channel = Messages.channel({ incoming: Schema.String, outgoing: Schema.Never })
+      const script = "echo '\"first\"' >&3; echo '\"last\"' >&3; exit 1"
+      const talks = {
+        // What it does with a message takes its time, and then there is more to be done.
+        slow: Messages.conversation(channel, (line) =>
+          Effect.andThen(
+            Stream.runForEach(
+              line.messages,
+              (message) => Effect.andThen(Effect.sleep("150 millis"), Effect.sync(() => heard.push(message)))
+            ),
+            Effect.never
+          )),
+        deaf: Messages.conversation(channel, () => Effect.never)
+      }
+      const [, slow] = yield* timed(errorOf([Job.runnable("a", sh(script), { onConnect: talks.slow })]))
+      assert.deepStrictEqual(heard, ["first", "last"])
+      const [, deaf] = yield* timed(errorOf([Job.runnable("b", sh(script), { onConnect: talks.deaf })]))
+      assert.isBelow(slow, 900)
+      assert.isBelow(deaf, 500)
+    }))
+
+  real("a process that reads to the end of its line ends when that is ended", () =>
+    Effect.gen(function*() {
+      const heard: Array<number> = []
+      const channel = Messages.channel({ incoming: Schema.Finite, outgoing: Schema.Finite })
+      const conversation = Messages.conversation(channel, (line) =>
+        Effect.gen(function*() {
+          yield* line.send(1)
+          yield* line.send(2)
+          yield* line.end
+          const error = yield* Effect.flip(line.send(3))
+          assert.strictEqual(error._tag, "ConnectionClosed")
+          yield* Stream.runForEach(line.messages, (n) => Effect.sync(() => heard.push(n)))
+        }))
+      // It answers only when it has read everything.
+      const script = "sum=0; while read -r n; do sum=$((sum + n)); done <&3; echo $sum >&3"
+      yield* ProcessManager.make("app", [Job.runnable("a", sh(script), { onConnect: conversation })])
+      assert.deepStrictEqual(heard, [3])
+    }))
+
+  real("a supervisor's own words on a failure are the only ones", ({ file, logged }) =>
+    Effect.gen(function*() {
+      yield* errorOf([Job.runnable("a", Command.make(file("missing")))])
+      assert.deepStrictEqual(logged.filter((line) => line.includes("could not be started")), [])
+      assert.strictEqual(logged.filter((line) => line.includes("gave up")).length, 1)
+    }))
+
   real(
     "its lines are logged by the Logger where that is asked for, to the last",
     ({ logged }) =>

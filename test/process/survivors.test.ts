@@ -109,6 +109,18 @@ describe("After a stop nobody of the group is alive", () => {
       assert.deepInclude(outcome, killed)
     }))
 
+  real(
+    "nor does one slip away that forks and ends, faster than the process table is read",
+    ({ directory }) =>
+      Effect.gen(function*() {
+        const chain = Command.make("python3", [fixture("job-chain.py"), "4", "500"])
+        for (let round = 0; round < 12; round++) {
+          yield* ran(chain, { grace: "100 millis", drainTimeout: 20, onError: () => Effect.void })
+          nobody(directory)
+        }
+      })
+  )
+
   real("fifty jobs are stopped within a second", ({ directory }) =>
     Effect.gen(function*() {
       const all = { concurrency: "unbounded" } as const

@@ -143,7 +143,7 @@ const openStorage = Effect.fnUntraced(function*(host: Host, id: string, settings
 /** For the `WorkspaceFailed` of a job that comes too late. */
 class WorkspaceClosed extends Data.TaggedError("WorkspaceClosed") {
   override get message(): string {
-    return "its Jobs layer has ended: provide that around the whole life of the manager"
+    return "its Jobs layer has ended"
   }
 }
 
@@ -155,7 +155,16 @@ const within = <A, E extends { readonly message: string }, R>(
 ) =>
   effect.pipe(
     Effect.provideContext(Context.add(host.context, Scope.Scope, scope)),
-    Effect.mapError((error) => new WorkspaceFailed({ job: id, detail: error.message, cause: error }))
+    Effect.mapError((error) =>
+      new WorkspaceFailed({
+        job: id,
+        detail: error.message,
+        advice: error instanceof WorkspaceClosed
+          ? "Provide it around the whole life of the manager"
+          : "Make room or give permission there, or name another place in the options of Jobs.layer",
+        cause: error
+      })
+    )
   )
 
 /** Makes a job in a slot that is free, in a scope of its own. */
