@@ -168,9 +168,7 @@ export class Telemetry {
         const { cause } = state.exit
         // The first of a row has the whole cause; after that one line will do, but for defects: those are bugs.
         const whole = state.attempt === 1 || Cause.hasDies(cause)
-        return whole
-          ? log(`${path} failed; ${restart}`, cause)
-          : log(`${path} failed (${causeInfo(cause).message}); ${restart}`)
+        return log(`${path} failed (${causeInfo(cause).message}); ${restart}`, whole ? cause : undefined)
       }
       case "Stopping":
         return log(`stopping ${path}`)

@@ -11,6 +11,14 @@ const inPlace = <A, E>(directory: string | undefined, effect: Effect.Effect<A, E
   effect.pipe(Effect.scoped, Effect.provide(Layer.fresh(NodeJobs.layer({ directory }))))
 
 const web = (logs: Job.LogOptions | false) => [Job.runnable("web", sh("echo up; exec sleep 600"), { logs })]
+/** A temporary place, as another program has left it. */
+const placeOf = (owner: string) => {
+  const directory = mkdtempSync(join(tmpdir(), "effect-supervisor-"))
+  mkdirSync(join(directory, "web"))
+  writeFileSync(join(directory, "owner"), owner)
+  return directory
+}
+
 const refusal = Effect.flip(Job.make("job", sh("true")))
 
 describe("Jobs: whose place it is", () => {
@@ -56,13 +64,7 @@ describe("Jobs: whose place it is", () => {
     inPlace(
       undefined,
       Effect.gen(function*() {
-        const place = (owner: string) => {
-          const directory = mkdtempSync(join(tmpdir(), "effect-supervisor-"))
-          mkdirSync(join(directory, "web"))
-          writeFileSync(join(directory, "owner"), owner)
-          return directory
-        }
-        const [dead, alive] = [place("99999999 1\n"), place(`${process.ppid} 0\n`)]
+        const [dead, alive] = [placeOf("99999999 1\n"), placeOf(`${process.ppid} 0\n`)]
         yield* Effect.addFinalizer(() => Effect.sync(() => rmSync(alive, { recursive: true })))
         yield* Job.make("job", sh("true"))
         yield* until("it is removed", () => !existsSync(dead))

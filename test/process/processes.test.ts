@@ -311,7 +311,7 @@ describe("Command: whose process it is", () => {
       for (const uid of [65_534, "nobody"]) {
         const { stderr, stdout } = yield* ran(sh(script, { uid }))
         assert.deepStrictEqual([stdout, stderr], [["data"], []])
-        const { stdout: byScript } = yield* ran(Command.script("sh", "id -u", { uid }))
+        const { stdout: byScript } = yield* ran(Command.script("sh", "id -u", [], { uid }))
         assert.deepStrictEqual(byScript, ["65534"])
       }
     }))
