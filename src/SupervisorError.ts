@@ -10,11 +10,7 @@ import type * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import * as Data from "effect/Data"
 import { causeInfo, type State } from "./State.ts"
-
-/** The class of a tagged error, spelled out so that its declaration can be made without inferring it. */
-type Tagged<Tag extends string, Fields> = new(
-  fields: Fields
-) => Cause.YieldableError & { readonly _tag: Tag } & Readonly<Fields>
+import type { Tagged } from "./internal/tagged.ts"
 
 const DuplicateChildBase: Tagged<"DuplicateChild", {
   readonly child: string

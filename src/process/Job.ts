@@ -409,7 +409,7 @@ export interface RunnableOptions<out R = never>
    */
   readonly ready?: Probe.Probe | Probe.Readiness | undefined
   /** Whether it is alive; if not, it is stopped and has failed with `Unhealthy`. Default: while its process runs. */
-  readonly liveness?: Probe.Liveness | undefined
+  readonly liveness?: Probe.Probe | Probe.Liveness | undefined
   /** The signal that a reload sends to its group, such as "SIGHUP". Default: none. */
   readonly reloadSignal?: Signal | undefined
   /** Whether its lines are also logged by Effect's Logger. Default: false. */

@@ -8,11 +8,7 @@ import type * as Cause from "effect/Cause"
 import * as Data from "effect/Data"
 import { causeInfo } from "../State.ts"
 import * as ExitStatus from "./ExitStatus.ts"
-
-/** The class of a tagged error, spelled out so that its declaration can be made without inferring it. */
-type Tagged<Tag extends string, Fields> = new(
-  fields: Fields
-) => Cause.YieldableError & { readonly _tag: Tag } & Readonly<Fields>
+import type { Tagged } from "../internal/tagged.ts"
 
 /**
  * Why a command could not be started.

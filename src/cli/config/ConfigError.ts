@@ -6,14 +6,9 @@
  *
  * @since 0.1.0
  */
-import type * as Cause from "effect/Cause"
 import * as Data from "effect/Data"
 import * as Predicate from "effect/Predicate"
-
-/** The class of a tagged error, spelled out so that its declaration can be made without inferring it. */
-type Tagged<Tag extends string, Fields> = new(
-  fields: Fields
-) => Cause.YieldableError & { readonly _tag: Tag } & Readonly<Fields>
+import type { Tagged } from "../../internal/tagged.ts"
 
 /**
  * What sort of problem it is: the text cannot be read as its format, a value is not what its key takes, a key is unknown

@@ -7,7 +7,6 @@
  *
  * Floor 3.
  */
-import type * as Cause from "effect/Cause"
 import type * as Context from "effect/Context"
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
@@ -18,13 +17,9 @@ import { Socket } from "node:net"
 import { type Limit, Window } from "../../internal/window.ts"
 import { script } from "./guardianScript.ts"
 import { isGone } from "./processTable.ts"
+import type { Tagged } from "../../internal/tagged.ts"
 
 export { script, tokenVariable } from "./guardianScript.ts"
-
-/** The class of a tagged error, spelled out so that its declaration can be made without inferring it. */
-type Tagged<Tag extends string, Fields> = new(
-  fields: Fields
-) => Cause.YieldableError & { readonly _tag: Tag } & Readonly<Fields>
 
 const GuardianUnavailableBase: Tagged<"GuardianUnavailable", {
   readonly detail: string

@@ -4,16 +4,11 @@
  *
  * Floor 3. Source: id(1).
  */
-import type * as Cause from "effect/Cause"
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import { execFile } from "node:child_process"
 import type * as Command from "../Command.ts"
-
-/** The class of a tagged error, spelled out so that its declaration can be made without inferring it. */
-type Tagged<Tag extends string, Fields> = new(
-  fields: Fields
-) => Cause.YieldableError & { readonly _tag: Tag } & Readonly<Fields>
+import type { Tagged } from "../../internal/tagged.ts"
 
 /** Numbers, and the name of the user if one was said. */
 export interface Identity {

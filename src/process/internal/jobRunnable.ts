@@ -37,16 +37,16 @@ export const make = <R>(
     command,
     settings,
     options,
+    liveness: options.liveness !== undefined && "_tag" in options.liveness
+      ? { probe: options.liveness }
+      : options.liveness,
     ready: options.ready === undefined ? undefined : Probe.settleReadiness(subject, options.ready)
   }
-  for (const probe of [plan.ready?.probe, options.liveness?.probe]) {
+  for (const probe of [plan.ready?.probe, plan.liveness?.probe]) {
     if (probe?._tag !== "Log" || settings.logs !== false) continue
     throw new InvalidOption({ subject, option: "logs", value: false, expected: `kept, for ${Probe.show(probe)}` })
   }
   const { graceMillis, killMillis, drainMillis } = settings
-  // To stop is a whole sequence, which this much has to be enough for.
-  const stopMillis = graceMillis + killMillis + 2 * drainMillis + 1000
-  const limit = Duration.millis(stopMillis)
   return Runnable.make(name, incarnation(plan), {
     restart: options.restart,
     startTimeout: options.startTimeout,
@@ -56,9 +56,10 @@ export const make = <R>(
     overlap: options.overlap,
     version: options.version,
     ready: "signal",
-    grace: limit,
-    abandonAfter: limit,
-    health: options.liveness === undefined ? undefined : liveness(options.liveness)
+    // Interrupted, the process is killed; what comes then is a whole sequence, which this has to be enough for.
+    grace: Duration.millis(graceMillis),
+    abandonAfter: Duration.millis(killMillis + 2 * drainMillis + 1000),
+    health: plan.liveness === undefined ? undefined : healthOf(plan.liveness)
   })
 }
 
@@ -68,12 +69,13 @@ interface Plan<R> {
   readonly settings: Settings
   readonly options: RunnableOptions<R>
   readonly ready: Probe.ReadinessSettings | undefined
+  readonly liveness: Probe.Liveness | undefined
 }
 
 /** The liveness probe of an incarnation, for the health check that the supervisor runs beside it. */
 const alive = new WeakMap<Control.Control, Effect.Effect<void, unknown>>()
 
-const liveness = ({ failures, initialDelay, interval, probe, timeout }: Probe.Liveness): Runnable.HealthCheck => ({
+const healthOf = ({ failures, initialDelay, interval, probe, timeout }: Probe.Liveness): Runnable.HealthCheck => ({
   check: Effect.withFiber((fiber) => alive.get(fiber.getRef(Control.Current)) ?? Effect.void),
   // What comes by itself has to get the time to come.
   initialDelay: initialDelay ??
@@ -157,24 +159,26 @@ const forward = Effect.fnUntraced(function*<R>({ options }: Plan<R>, handle: Han
 })
 
 /** What goes on beside its run. */
-const serve = Effect.fnUntraced(function*<R>({ options, ready }: Plan<R>, handle: Handle, onReady: () => void) {
-  const { liveness, reloadSignal } = options
-  if (reloadSignal !== undefined) yield* Control.onReload(reload(handle, reloadSignal))
-  const first = ready === undefined ? undefined : yield* probe(handle, ready.probe)
-  if (first !== undefined && ready !== undefined) yield* first.ready(ready)
-  onReady()
-  if (liveness !== undefined) {
-    // A descriptor has one reader: what says that it is ready by it says by the same that it is alive.
-    const { check } = first !== undefined && ready?.probe._tag === "Notify" && liveness.probe._tag === "Notify"
-      ? first
-      : yield* probe(handle, liveness.probe)
-    const { context } = (yield* Jobs).host
-    const control = yield* Effect.withFiber((fiber) => Effect.succeed(fiber.getRef(Control.Current)))
-    alive.set(control, Effect.provideContext(check, context))
+const serve = Effect.fnUntraced(
+  function*<R>({ liveness, options, ready }: Plan<R>, handle: Handle, onReady: () => void) {
+    const { reloadSignal } = options
+    if (reloadSignal !== undefined) yield* Control.onReload(reload(handle, reloadSignal))
+    const first = ready === undefined ? undefined : yield* probe(handle, ready.probe)
+    if (first !== undefined && ready !== undefined) yield* first.ready(ready)
+    onReady()
+    if (liveness !== undefined) {
+      // A descriptor has one reader: what says that it is ready by it says by the same that it is alive.
+      const { check } = first !== undefined && ready?.probe._tag === "Notify" && liveness.probe._tag === "Notify"
+        ? first
+        : yield* probe(handle, liveness.probe)
+      const { context } = (yield* Jobs).host
+      const control = yield* Effect.withFiber((fiber) => Effect.succeed(fiber.getRef(Control.Current)))
+      alive.set(control, Effect.provideContext(check, context))
+    }
+    yield* Control.ready
+    return yield* Effect.never
   }
-  yield* Control.ready
-  return yield* Effect.never
-})
+)
 
 /** Fails, because the process is not to be had. */
 const notStarted = <R>(plan: Plan<R>, error: JobError): Effect.Effect<never, RunnableError> => {

@@ -1,6 +1,7 @@
 /**
  * What a process wrote last: kept in memory, so that its failure can tell it without a look into files.
  */
+import { stripVTControlCharacters } from "node:util"
 
 /** So many lines, and so much of each. */
 const lines = 5
@@ -30,7 +31,8 @@ export class LastWords {
 
   get lines(): ReadonlyArray<string> {
     if (this.size === 0) return []
-    const text = new TextDecoder().decode(Buffer.concat(this.kept))
+    // They go into errors, and with these into terminals.
+    const text = stripVTControlCharacters(new TextDecoder().decode(Buffer.concat(this.kept)))
     return text.trimEnd().split("\n").slice(-lines).map((line) => line.trimEnd().slice(0, longest))
   }
 }

@@ -3,14 +3,9 @@
  *
  * Floor 3.
  */
-import type * as Cause from "effect/Cause"
 import * as Data from "effect/Data"
 import type { PlatformError } from "effect/PlatformError"
-
-/** The class of a tagged error, spelled out so that its declaration can be made without inferring it. */
-type Tagged<Tag extends string, Fields> = new(
-  fields: Fields
-) => Cause.YieldableError & { readonly _tag: Tag } & Readonly<Fields>
+import type { Tagged } from "../../internal/tagged.ts"
 
 /** The code and the words of the operating system, such as "ENOSPC: no space left on device, write". */
 const because = (cause: PlatformError): string => {

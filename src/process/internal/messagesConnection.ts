@@ -194,7 +194,7 @@ export const openConnection: <In, Out>(
     end: Effect.sync(() => close("its connection was ended on this side")),
     heard: hub.heard,
     results: hub.stream,
-    messages: withoutProblems(hub.stream, Effect.logWarning),
+    messages: withoutProblems(hub.stream, ({ message }) => Effect.logWarning(message)),
     closed: Deferred.await(closed)
   }
 })

@@ -7,20 +7,15 @@
  *
  * Floor 3. Sources: proc(5), kill(2), ps(1).
  */
-import type * as Cause from "effect/Cause"
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import { execFile } from "node:child_process"
 import { existsSync, readdirSync } from "node:fs"
 import { type Signal, signalNumber } from "../Signal.ts"
 import { fieldsOf, parsePs, parseStat, type ProcessEntry, psColumns, readEntry, readStat } from "./processEntry.ts"
+import type { Tagged } from "../../internal/tagged.ts"
 
 export { parsePs, parseStat, type ProcessEntry } from "./processEntry.ts"
-
-/** The class of a tagged error, spelled out so that its declaration can be made without inferring it. */
-type Tagged<Tag extends string, Fields> = new(
-  fields: Fields
-) => Cause.YieldableError & { readonly _tag: Tag } & Readonly<Fields>
 
 const UnsupportedBase: Tagged<"Unsupported", { readonly operation: string }> = Data.TaggedError("Unsupported")
 
