@@ -154,9 +154,9 @@ describe("Job.runnable: how an end is judged", () => {
           nobody(directory)
           assert.deepStrictEqual(yield* Effect.exit(handle.await), Exit.void)
         }
-        // As for any child: who has to be killed is told, with the grace that it was given.
+        // Who has to be killed is told, with the grace that it was given.
         assert.deepStrictEqual(logged.filter((line) => /^(Warn|Error|Fatal)/.test(line)), [
-          "Warn: a did not stop within its grace of 100 ms and is interrupted"
+          "Warn: Job \"a\" did not end within its grace of 100 ms and was killed"
         ])
       })
   )

@@ -434,15 +434,16 @@ export class JobEngine {
 
   /**
    * Ends what runs or is about to, and leaves the job as it is: for the supervisor that it belongs to. With its grace,
-   * which ends when this is interrupted, or asked for again.
+   * which ends when this is interrupted, or asked for again. How the run ended, if there was one.
    */
-  readonly halt: Effect.Effect<void> = Effect.gen({ self: this }, function*() {
+  readonly halt: Effect.Effect<Run.Ended | undefined> = Effect.gen({ self: this }, function*() {
     this.supersede(Verb.stop())
     if (this.busy !== undefined && isStart(this.busy.verb) && this.busy.step !== "ending") yield* this.abort
     const { current } = this
-    if (current === undefined) return
-    if (current.isStopping()) yield* current.kill
-    else yield* Effect.onInterrupt(this.end(current, "gracefully"), () => current.kill)
+    if (current === undefined) return undefined
+    return current.isStopping()
+      ? yield* current.kill
+      : yield* Effect.onInterrupt(this.end(current, "gracefully"), () => current.kill)
   })
 
   private end(run: Run.Run, how: "now" | "gracefully"): Effect.Effect<Run.Ended> {

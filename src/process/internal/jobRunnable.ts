@@ -56,12 +56,15 @@ export const make = <R>(
     overlap: options.overlap,
     version: options.version,
     ready: "signal",
-    // Interrupted, the process is killed; what comes then is a whole sequence, which this has to be enough for.
-    grace: Duration.millis(graceMillis),
+    // The job itself kills when its grace is over. If nobody is gone by then, what comes is a whole sequence.
+    grace: Duration.millis(graceMillis + killedMillis),
     abandonAfter: Duration.millis(killMillis + 2 * drainMillis + 1000),
     health: plan.liveness === undefined ? undefined : healthOf(plan.liveness)
   })
 }
+
+/** SIGKILL takes less, unless the kernel does not let go. */
+const killedMillis = 250
 
 interface Plan<R> {
   readonly name: string
@@ -94,7 +97,12 @@ const incarnation = <R>(plan: Plan<R>): Effect.Effect<void, RunnableError, Jobs 
       Effect.as(Control.shutdown, true)
     )
     if (!isAsked) return
-    yield* handle.engine.halt
+    const ended = yield* handle.engine.halt
+    if (ended?.forced === true) {
+      yield* Effect.logWarning(
+        `Job "${handle.id}" did not end within its grace of ${plan.settings.graceMillis} ms and was killed`
+      )
+    }
     const { host } = yield* Jobs
     yield* Effect.forkDetach(endIfRemoved(host, handle.id))
   })
