@@ -15,7 +15,7 @@ import { test } from "node:test"
 
 const log: Array<string> = []
 
-/** Crashes after a second in its first run; then runs until SIGTERM, which it takes three seconds to obey. */
+/** Crashes after a second in its first run; in the second it hears SIGTERM, and goes on. */
 const script: ScriptedSpawner.Script = (process) =>
   Effect.gen(function*() {
     log.push("started")

@@ -128,7 +128,8 @@ export interface Options {
   /**
    * The process group. "own": a group of its own, which signals reach as a whole. "session": as "own" and explicitly
    * without a terminal; Node makes both at once, so today they are the same. "inherit": in this process' group, for a
-   * command that reads the terminal; signals then reach the program alone, and what it leaves behind stays. Default:
+   * command that reads the terminal; signals then reach the program alone, and what it leaves behind stays. What
+   * leaves its group by itself (setsid, daemons that fork away) is out of reach: run it in the foreground. Default:
    * "own".
    */
   readonly group?: "own" | "session" | "inherit" | undefined

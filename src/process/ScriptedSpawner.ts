@@ -3,6 +3,11 @@
  *
  * Everything above it is the real thing, also signals, process groups and output, and obeys TestClock.
  *
+ * **Gotchas**
+ *
+ * Provide TestClock around the layer of jobs, not within it. Logs go to the FileSystem in the context (`logs: false` needs
+ * none), and `Probe.http` and `Probe.tcp` reach for the network: script what they ask, or use `Probe.log`.
+ *
  * @since 0.1.0
  */
 import type * as Cause from "effect/Cause"

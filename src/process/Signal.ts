@@ -7,7 +7,8 @@ import type * as ChildProcess from "effect/process/ChildProcess"
 import { constants } from "node:os"
 
 /**
- * A signal by its name, such as "SIGTERM". What a platform does not know is refused when it is sent.
+ * A signal by its name, such as "SIGTERM". What a platform does not know is refused when it is sent, and
+ * so are real-time signals, for which Node has no names.
  *
  * @category models
  * @since 0.1.0
