@@ -86,6 +86,8 @@ export interface Facts {
   readonly cpu: number | undefined
   readonly memory: number | undefined
   readonly lastRun: PastRun | undefined
+  /** What it waits for before it starts, each in words. */
+  readonly waitsFor: ReadonlyArray<string>
 }
 
 /**
@@ -363,6 +365,10 @@ export const isUp = ({ state }: ChildSnapshot): boolean =>
 /** What a child is asked for again when it changes. */
 const momentOf = (child: ChildSnapshot): string => `${child.incarnation} ${child.state._tag}`
 
+/** Whether it may be told otherwise without an event. */
+const changes = ({ kind, waitsFor }: Facts, child: ChildSnapshot): boolean =>
+  waitsFor.length > 0 || (kind === "job" && isUp(child))
+
 /** How often the use of a process is asked for, in milliseconds. */
 const measureEvery = 2000
 
@@ -384,7 +390,7 @@ export const due = (model: Model, now: number): ReadonlyArray<Omit<Measured, "de
     const facts = model.facts.get(child.path)
     const moment = momentOf(child)
     const isDue = facts?.moment !== moment ||
-      (facts.kind === "job" && isUp(child) && now - facts.at >= measureEvery)
+      (changes(facts, child) && now - facts.at >= measureEvery)
     return isDue ? [{ path: child.path, moment }] : []
   })
 }

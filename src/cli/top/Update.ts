@@ -47,7 +47,10 @@ const react = (model: Model, message: Message, now: number): Step => {
     case "LogsFailed":
       return step(
         message.path === model.selected
-          ? { ...model, logs: { path: message.path, lines: model.logs?.lines ?? [], problem: message.problem } }
+          ? {
+            ...model,
+            logs: { path: message.path, lines: model.logs?.lines ?? [], problem: text.printable(message.problem) }
+          }
           : model
       )
     case "Finished":
@@ -122,7 +125,8 @@ const factsOf = ({ details, moment }: Measured, before: Facts | undefined, now: 
       ? before?.cpu
       : undefined,
     memory: usage?.memoryBytes,
-    lastRun: job?.history.at(-1)
+    lastRun: job?.history.at(-1),
+    waitsFor: (details?.waitsFor ?? []).map(text.printable)
   }
 }
 

@@ -29,7 +29,7 @@ const status = (model: Model, { now }: Frame): Line => {
   if (child === undefined) return []
   return [
     span(` ${text.printable(child.path)} `, "strong"),
-    span(why(child, now), child.state._tag === "GaveUp" ? "bad" : "plain")
+    span(why(child, model.facts.get(child.path), now), child.state._tag === "GaveUp" ? "bad" : "plain")
   ]
 }
 
@@ -41,15 +41,18 @@ const progress = (model: Model, task: Task, now: number): Line => {
     const { isGood, text } = task.outcome
     return [what, span(`${isGood ? "✓" : "✗"} ${text}`, isGood ? "good" : "bad"), ...also]
   }
-  const lasted = now - task.startedAt < 1000 ? "" : ` for ${text.duration(now - task.startedAt)}`
-  return [what, span(`${doing(model, task, now)}${lasted}`, "busy"), ...also]
+  return [what, span(doing(model, task, now), "busy"), ...also]
 }
 
-const doing = (model: Model, { action }: Task, now: number): string => {
+const doing = (model: Model, { action, startedAt }: Task, now: number): string => {
   const path = pathOf(action)
   const state = path === undefined ? undefined : tree.find(model.tree, path)?.state
-  if (state?._tag !== "Stopping") return state?._tag === "Starting" ? "starting" : "under way"
-  return state.until === undefined ? looks.Stopping.word : `stopping, at most ${until(state.until, now)} more, now`
+  const lasted = now - startedAt < 1000 ? "" : ` for ${text.duration(now - startedAt)}`
+  const word = state?._tag === "Stopping" || state?._tag === "Starting" ? looks[state._tag].word : "under way"
+  const left = state?._tag === "Stopping" && state.until !== undefined
+    ? `, at most ${until(state.until, now)} more`
+    : ""
+  return `${word}${lasted}${left}`
 }
 
 const prompt = (model: Model, frame: Frame): Line => {

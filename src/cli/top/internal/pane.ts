@@ -87,7 +87,7 @@ const details = (model: Model, child: ChildSnapshot, { columns, now }: Frame): R
     ]
   const ends = child.history.toReversed()
   return [
-    fact("state", why(child, now)),
+    fact("state", why(child, facts, now)),
     fact(
       "kind",
       `${kindOf(model, child) ?? "not known yet"}, run ${child.incarnation}, ${child.restarts} restarts${

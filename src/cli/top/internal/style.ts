@@ -38,12 +38,16 @@ const sgr = (style: Style, colour: boolean): string => {
   return found.length === 0 ? "" : `\x1b[${found.join(";")}m`
 }
 
-/** A line of exactly so many columns. What is too long is cut, what is too short is filled. */
+/**
+ * A line of exactly so many columns. What is too long is cut, what is too short is filled. The last guard: what is not
+ * printable does not get out, whoever has forgotten to see to that.
+ */
 export const paint = (line: Line, columns: number, colour: boolean): string => {
   let out = ""
   let left = columns
-  for (const { style, text: piece } of line) {
+  for (const { style, text: given } of line) {
     if (left === 0) break
+    const piece = text.printable(given)
     const whole = text.width(piece)
     const shown = whole > left ? text.cut(piece, left) : piece
     left -= whole > left ? text.width(shown) : whole

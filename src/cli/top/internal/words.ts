@@ -103,11 +103,15 @@ export const lastExit = ({ history }: ChildSnapshot, facts: Facts | undefined): 
 }
 
 /** What it does, and why, in one line. */
-export const why = (child: ChildSnapshot, now: number): string => {
+export const why = (child: ChildSnapshot, facts: Facts | undefined, now: number): string => {
   const { health, state } = child
   const record = child.history.at(-1)
   const since = child.startedAt === undefined ? "" : ` for ${text.duration(now - child.startedAt)}`
   const because = record === undefined ? "" : `: it ${longExit(record)}`
+  const waits = facts?.waitsFor ?? []
+  if (waits.length > 0 && (state._tag === "Pending" || state._tag === "Starting")) {
+    return `waits for ${waits.join("; ")}`
+  }
   switch (state._tag) {
     case "Pending":
       return "waits for those before it to be ready"
