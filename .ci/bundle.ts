@@ -10,7 +10,7 @@
  * as a command may. Only what runs a configuration is loaded with the `effect` that is installed, since that is what the
  * children of the configuration are made of.
  */
-import { existsSync, globSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { chmodSync, existsSync, globSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { join, resolve, sep } from "node:path"
 import { rolldown } from "rolldown"
 
@@ -66,6 +66,7 @@ const { output } = await commands.write({
   comments: { jsdoc: false }
 })
 await commands.close()
+chmodSync(join(dir, "cli", "main.js"), 0o755)
 
 // What is in it of others keeps their licence.
 const packages = new Set(

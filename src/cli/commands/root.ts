@@ -12,6 +12,7 @@ import { logs } from "./logs.ts"
 import { ps } from "./ps.ts"
 import { run, start, up } from "./run.ts"
 import { shutdown } from "./shutdown.ts"
+import { top } from "./top.ts"
 import { tree } from "./tree.ts"
 import { hold, release, reload, restart, signal, stop } from "./verbs.ts"
 import { wait } from "./wait.ts"
@@ -28,7 +29,7 @@ export const root = (name: string): Command.Command<string, {}, {}, Failure, nev
     Command.withDescription(description),
     Command.withSubcommands([
       { group: "Bring up and down", commands: [run, up, shutdown, config] },
-      { group: "See", commands: [ps, tree, logs, why, events, wait] },
+      { group: "See", commands: [ps, tree, top, logs, why, events, wait] },
       { group: "Steer (names, paths or globs)", commands: [start, stop, restart, reload, signal, hold, release] }
     ]),
     Command.withGlobalFlags(all)

@@ -83,11 +83,26 @@ export const perform: (
   function*(verb: Verb, { targets }: Targets) {
     if (targets.length === 0) return yield* new UsageError({ message: missing(verb) })
     const client = yield* connect
-    const answers = yield* ask(client, yield* withoutOwn(client, targets), client[verb])
+    const operation = verb === "start" ? startOrAdd(client) : client[verb]
+    const answers = yield* ask(client, yield* withoutOwn(client, targets), operation)
     yield* report(verb, answers.filter(isMeant))
   },
   Effect.scoped
 )
+
+/** One that is disabled in the configuration is not there before it is started by hand. */
+const startOrAdd = (client: ControlClient.Client): ControlClient.Operation => (target) =>
+  Effect.catchTag(client.start(target), "ChildNotFound", (notFound) =>
+    client.add(target).pipe(
+      Effect.as<ReadonlyArray<Answer>>([{ _tag: "Done", path: target, outcome: "done" }]),
+      Effect.catchTags({
+        NotDeclared: () => Effect.fail(notFound),
+        DeclareFailed: () => Effect.fail(notFound),
+        DuplicateChild: () => Effect.fail(notFound),
+        MaxChildrenReached: () => Effect.fail(notFound),
+        SupervisorClosed: () => Effect.fail(notFound)
+      })
+    ))
 
 const missing = (verb: Verb | "signal"): string =>
   `Say which child: "esv ${verb} web", or "esv ${verb} '*'" for all.${
@@ -99,7 +114,7 @@ const withoutOwn = (
   client: ControlClient.Client,
   targets: ReadonlyArray<string>
 ): Effect.Effect<ReadonlyArray<string>, Failure> =>
-  targets.some((target) => /^\*/.test(target))
+  targets.some((target) => target.startsWith("*"))
     ? Effect.map(client.status, (snapshot) => {
       const own = snapshot.children.some(({ name }) => name.startsWith("("))
       if (!own) return targets

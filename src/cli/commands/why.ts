@@ -11,7 +11,7 @@ import type { Failure } from "../CliError.ts"
 import { select } from "../internal/children.ts"
 import { connect } from "../internal/connection.ts"
 import { type Globals, Json, style } from "../internal/globals.ts"
-import { printJson, printLines } from "../internal/output.ts"
+import { print, printJson } from "../internal/output.ts"
 import { whyText } from "../internal/whyText.ts"
 
 interface Input {
@@ -25,10 +25,7 @@ const handler = Effect.fnUntraced(function*({ targets }: Input) {
   if (yield* Json) return yield* printJson(found)
   const look = yield* style
   const now = yield* Clock.currentTimeMillis
-  yield* printLines(found.flatMap((details, index) => [
-    ...index === 0 ? [] : ["", ""],
-    ...whyText(details, now, look)
-  ]))
+  yield* print(`${found.map((details) => whyText(details, now, look).join("\n")).join("\n\n\n")}\n`)
 }, Effect.scoped)
 
 export const why: Command.Command<"why", Input, {}, Failure, Globals> = Command.make(

@@ -10,7 +10,7 @@ import * as words from "./words.ts"
 
 const how = (exit: { readonly _tag: string; readonly cause?: { readonly message: string } } | undefined): string => {
   if (exit === undefined) return ""
-  return exit.cause === undefined ? "it ended well" : neutralise(words.firstLine(exit.cause.message))
+  return exit.cause === undefined ? "it ended well" : neutralise(words.brief(exit.cause.message))
 }
 
 const because = (text: string): string => text === "" ? "" : `: ${text}`
@@ -29,7 +29,7 @@ export const sentence = (event: SupervisorEvent): { readonly word: string; reado
         case "Backoff":
           return { word, text: `restart ${to.attempt} in ${words.duration(to.until - at)}${because(how(exit))}` }
         case "GaveUp":
-          return { word, text: neutralise(words.firstLine(to.cause.message)) }
+          return { word, text: neutralise(words.brief(to.cause.message)) }
         case "Starting":
           return { word, text: event.incarnation > 1 ? `run ${event.incarnation}` : "" }
         default:

@@ -30,13 +30,15 @@ const matches = ({ grep }: Wanted) => ({ text }: LogLine): boolean => {
   return grep.test(text)
 }
 
+const own = (path: string) => (line: LogLine): OwnedLine => Object.assign({}, line, { path })
+
 /** A child without a process has no lines. */
 const ifAny = <E extends Failure>(
   stream: Stream.Stream<LogLine, E>,
   path: string
 ): Stream.Stream<OwnedLine, Failure> =>
   stream.pipe(
-    Stream.map((line): OwnedLine => ({ ...line, path })),
+    Stream.map(own(path)),
     Stream.catch((error: E): Stream.Stream<OwnedLine, Failure> =>
       error._tag === "NotAJob" ? Stream.empty : Stream.fail(error)
     )
@@ -97,5 +99,5 @@ export const following = (
   client.logs.follow(path, { wholeLines: true, ..."last" in from ? { from } : { from: "start", ...from } }).pipe(
     Stream.filter((entry) => entry._tag === "Line"),
     Stream.filter(matches(wanted)),
-    Stream.map((line): OwnedLine => ({ ...line, path }))
+    Stream.map(own(path))
   )

@@ -41,7 +41,7 @@ const cpuOf = (known: Known, now: number): number | null => {
   return Math.round(usage.cpuMillis / (now - startedAt) * 1000) / 10
 }
 
-const causeText = (text: string): string => neutralise(words.firstLine(text))
+const causeText = (text: string): string => neutralise(words.brief(text))
 
 /** What has to be said of a child beside its state. */
 export const noteOf = ({ health, history, restarts, state }: ChildSnapshot, known: Known, now: number): string => {
@@ -83,7 +83,7 @@ export const toRow = (child: ChildSnapshot, known: Known, now: number): Row => {
     name: child.name,
     state: words.state(child),
     pid: pidOf(known) ?? null,
-    startedAt: child.startedAt ?? null,
+    startedAt: state._tag === "Starting" && (known?.waitsFor.length ?? 0) > 0 ? null : child.startedAt ?? null,
     readyAt: child.readyAt ?? null,
     incarnation: child.incarnation,
     restarts: child.restarts,

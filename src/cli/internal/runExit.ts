@@ -3,7 +3,7 @@
  *
  * Floor 4.
  */
-import * as Cause from "effect/Cause"
+import type * as Cause from "effect/Cause"
 import * as ExitStatus from "../../process/ExitStatus.ts"
 import { ProcessFailed, SpawnFailed } from "../../process/ProcessError.ts"
 import { signalNumber } from "../../process/Signal.ts"

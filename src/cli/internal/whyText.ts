@@ -59,18 +59,18 @@ export const stateSentence = ({ job, waitsFor }: Details, child: ChildSnapshot, 
 }
 
 /** What to do next. */
-export const advice = (path: string, { state }: ChildSnapshot): ReadonlyArray<string> => {
+export const advice = ({ path, waitsFor }: Details, { state }: ChildSnapshot): ReadonlyArray<string> => {
   switch (state._tag) {
     case "Backoff":
-      return [`esv restart ${path}   starts it now`, `esv logs ${path}      shows what it said`]
+      return [`starts it now: esv restart ${path}`, `shows what it said: esv logs ${path}`]
     case "GaveUp":
-      return [`esv logs ${path}      shows what it said`, `esv start ${path}     starts it afresh`]
+      return [`shows what it said: esv logs ${path}`, `starts it afresh: esv start ${path}`]
     case "Stopped":
-      return [`esv start ${path}     starts it`]
+      return [`starts it: esv start ${path}`]
     case "Held":
-      return [`esv release ${path}   starts it`]
+      return [`starts it: esv release ${path}`]
     case "Starting":
-      return [`esv logs ${path}      shows what it said`]
+      return waitsFor.length > 0 ? [] : [`shows what it said: esv logs ${path}`]
     case "Pending":
     case "Running":
     case "Stopping":
@@ -85,7 +85,7 @@ const runOf = (record: ExitRecord, runs: ReadonlyArray<PastRun>): PastRun | unde
 
 const howItEnded = (record: ExitRecord, run: PastRun | undefined): string => {
   if (run !== undefined) return `${ExitStatus.show(run.status)}${run.forced ? " after its grace" : ""}`
-  return record.exit._tag === "Success" ? "ended well" : neutralise(words.firstLine(record.exit.cause.message))
+  return record.exit._tag === "Success" ? "ended well" : neutralise(words.brief(record.exit.cause.message))
 }
 
 const exitLine = (record: ExitRecord, runs: ReadonlyArray<PastRun>, now: number): string => {
@@ -124,6 +124,6 @@ export const whyText = (details: Details, now: number, style: Style): ReadonlyAr
     ...section("Command", job === undefined ? [] : [neutralise(job.command)], style),
     ...section("Last failure", lastWords(child), style),
     ...section("Last exits", exits.map((record) => exitLine(record, job?.history ?? [], now)), style),
-    ...section("What to do", advice(path, child), style)
+    ...section("What to do", advice(details, child), style)
   ]
 }

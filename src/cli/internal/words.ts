@@ -33,10 +33,11 @@ const two = (ms: number, big: number, bigUnit: string, small: number, smallUnit:
 /** How long ago something was. */
 export const ago = (at: number, now: number): string => now - at < second ? "just now" : `${duration(now - at)} ago`
 
+const pad = (value: number): string => String(value).padStart(2, "0")
+
 /** A time of day as people read it where they are: "14:03:22", with the date if it was not within a day. */
 export const clock = (at: number, now: number): string => {
   const date = new Date(at)
-  const pad = (value: number) => String(value).padStart(2, "0")
   const time = `${pad(date.getHours())}:${pad(date.getMinutes())}:${pad(date.getSeconds())}`
   return Math.abs(now - at) < day
     ? time
@@ -128,6 +129,10 @@ export const firstLine = (text: string): string => {
   const end = text.indexOf("\n")
   return end < 0 ? text : text.slice(0, end)
 }
+
+/** What a failure says in a few words: of a command, which is well known, only how it ended. */
+export const brief = (message: string): string =>
+  firstLine(message.replace(/^Command "[\s\S]*" (?=exited with|was ended by|could not be started)/, ""))
 
 /** Children that the command line adds for itself: they are not the user's. */
 export const isOwn = (name: string): boolean => name.startsWith("(") && name.endsWith(")")
