@@ -60,15 +60,6 @@ export const frameMillis: number = 50
  *
  * Ctrl-C is a key here, and quits.
  *
- * **Example** (The view of an application)
- *
- * ```ts
- * import { Effect } from "effect"
- * import { Top } from "effect-supervisor/cli"
- *
- * const fiber = Effect.runFork(Top.run({ address: { name: "app" } }))
- * ```
- *
  * @category running
  * @since 0.1.0
  */

@@ -59,7 +59,7 @@ const middle = (
 ): ReadonlyArray<Line> => {
   switch (mode._tag) {
     case "Help":
-      return help(frame, height)
+      return help(height)
     case "Signalling":
       return signalMenu(mode, frame, height)
     default:

@@ -10,41 +10,27 @@ import { type Line, overall, span } from "./style.ts"
 import * as text from "./text.ts"
 
 const keys: ReadonlyArray<readonly [key: string, meaning: string]> = [
-  ["↑ ↓  j k", "the one before, the next"],
-  ["PgUp PgDn", "a page up, down"],
-  ["g G", "the first, the last"],
-  ["enter space", "collapse or open a manager"],
-  ["← →", "close or go up, open or go down"],
-  ["/", "filter by path, state or kind"],
-  ["esc", "show all again"],
-  ["s", "start"],
-  ["x", "stop"],
-  ["r", "restart"],
-  ["R", "reload it and what is below"],
+  ["↑ ↓ j k", "the one before, the next; PgUp PgDn by pages, g G to the ends"],
+  ["enter space", "close or open a manager"],
+  ["← →", "close it or go up, open it or go down"],
+  ["/", "filter by path, state or kind; Esc shows all again"],
+  ["s x r", "start, stop, restart"],
+  ["R", "reload it and what is below it"],
   ["h H", "hold for maintenance, release"],
-  ["K", "send a signal"],
-  ["d", "remove from its supervisor"],
-  ["l", "its log on the whole screen"],
-  ["i tab", "its log, or how it ended before"],
-  ["w", "wrap long lines, or cut them"],
-  ["C", "apply the configuration"],
+  ["K", "send a signal to its processes"],
+  ["d", "remove it from its supervisor"],
+  ["l", "its log on the whole screen; there f follows, g G go to the ends"],
+  ["i tab", "its log, or what is known of it and how it ended before"],
+  ["w", "wrap long lines of the log, or cut them"],
+  ["C", "read the configuration again and apply it"],
   ["Q", "shut down everything"],
-  ["ctrl-l z", "draw again, suspend"],
-  ["q ctrl-c", "quit; all goes on running"]
+  ["ctrl-l", "draw everything again"],
+  ["ctrl-z", "suspend top; fg brings it back"],
+  ["q ctrl-c", "quit; everything goes on running"]
 ]
 
-const entry = ([key, meaning]: readonly [string, string], width: number): string =>
-  text.fit(` ${text.fit(key, 12)}${meaning}`, width)
-
-/** In two columns where one is too high. */
-export const help = ({ columns }: Frame, height: number): ReadonlyArray<Line> => {
-  const isHigh = keys.length + 1 <= height || columns < 76
-  const per = isHigh ? keys.length : Math.ceil(keys.length / 2)
-  const width = isHigh ? columns : Math.floor(columns / 2)
-  const lines = keys.slice(0, per).map((key, index): Line => {
-    const other = isHigh ? undefined : keys[per + index]
-    return [span(entry(key, width)), span(other === undefined ? "" : entry(other, width))]
-  })
+export const help = (height: number): ReadonlyArray<Line> => {
+  const lines = keys.map(([key, meaning]): Line => [span(` ${text.fit(key, 12)}`, "strong"), span(meaning)])
   return [[span(" Keys", "accent")], ...lines].slice(0, height)
 }
 
