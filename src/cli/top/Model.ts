@@ -62,7 +62,11 @@ export type Verb = "start" | "stop" | "restart" | "hold" | "release" | "remove"
  */
 export type Mode =
   | { readonly _tag: "Browsing" }
-  | { readonly _tag: "Reading"; readonly back: number }
+  | {
+    readonly _tag: "Reading"
+    /** So many lines before the end of a log, or after the beginning of what is known. */
+    readonly back: number
+  }
   | { readonly _tag: "Confirming"; readonly action: Action; readonly question: string }
   | { readonly _tag: "Signalling"; readonly path: string; readonly index: number }
   | { readonly _tag: "Filtering"; readonly before: string }
@@ -341,6 +345,17 @@ export const selectedOf = (model: Model): ChildSnapshot | undefined =>
  */
 export const kindOf = (model: Model, child: ChildSnapshot): "manager" | "job" | "fiber" | undefined =>
   child.supervisor === undefined ? model.facts.get(child.path)?.kind : "manager"
+
+/**
+ * Whether the lower pane has a log, and not what is known of the selected child.
+ *
+ * @category getters
+ * @since 0.1.0
+ */
+export const showsLog = (model: Model): boolean => {
+  const child = selectedOf(model)
+  return model.pane === "logs" && child !== undefined && kindOf(model, child) === "job"
+}
 
 /**
  * Of which process a log is to be followed now, if of any.

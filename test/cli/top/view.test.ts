@@ -50,8 +50,8 @@ describe("the screen", () => {
     assert.strictEqual(
       text,
       `
- shop  pid 4711  up 1h00m                                              TT:TT:TT
- 8 children  1 backoff  6 running  1 completed       1 shown: cpu 0.0%  mem 64M
+ shop  pid 4711  up 1h00m               1 job shown: cpu 0.0% mem 64M  TT:TT:TT
+ 8 children  1 backoff  6 running  1 completed
  NAME             STATE          KIND      PID  RST  CPU%   MEM     UP LAST EXIT
    mailer         ● running      fiber            0              1m30s
  ▾ web            ● running      mgr              0              1m30s
@@ -200,6 +200,15 @@ describe("the lower pane", () => {
       text,
       /run 2 after 10s failed: second → restart\n +Error: second\n +at work\n.*run 1 after 10s failed: first/
     )
+  })
+
+  it("scrolls through what is known of a child from its beginning, and no further than its end", () => {
+    const history = Array.from({ length: 8 }, (_, n) => failed(`failure ${n}`, { incarnation: n }))
+    const model = press(started(snapshot("shop", [child("it", { history })]), { columns: 80, rows: 10 }), "l")
+    assert.include(shown(model), "failure 7")
+    assert.notInclude(shown(model), "failure 0")
+    assert.include(shown(press(model, "G")), "failure 0")
+    assert.strictEqual(shown(press(model, "j", "k")), shown(model))
   })
 
   it("shows of a manager what it manages", () => {

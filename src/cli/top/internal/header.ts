@@ -6,15 +6,24 @@
 import type { State } from "../../../State.ts"
 import type { Link, Model, Row } from "../Model.ts"
 import type { Frame } from "../View.ts"
-import { apart, type Line, type Span, span } from "./style.ts"
+import { apart, type Line, type Span, span, widthOf } from "./style.ts"
 import * as text from "./text.ts"
 import * as tree from "./tree.ts"
 import { looks, until } from "./words.ts"
 
 export const header = (model: Model, frame: Frame, seen: ReadonlyArray<Row>): ReadonlyArray<Line> => [
-  apart(who(model, frame), link(model.link, frame), frame.columns),
-  apart(counts(model), totals(model, seen), frame.columns)
+  first(model, frame, seen),
+  counts(model)
 ]
+
+/** What all of it uses is needed more than what time it is. */
+const first = (model: Model, frame: Frame, seen: ReadonlyArray<Row>): Line => {
+  const left = who(model, frame)
+  const used = totals(model, seen)
+  const right = link(model.link, frame)
+  const both = widthOf(left) + widthOf(used) + widthOf(right) < frame.columns
+  return apart(left, both ? [...used, ...right] : model.link._tag === "Connected" ? used : right, frame.columns)
+}
 
 const who = ({ link, tree }: Model, { now }: Frame): Line => {
   const server = link._tag === "Connecting" ? undefined : link.server
@@ -82,5 +91,7 @@ const totals = ({ facts }: Model, seen: ReadonlyArray<Row>): Line => {
     cpu += known.cpu ?? 0
     memory += known.memory
   }
-  return jobs === 0 ? [] : [span(`${jobs} shown: cpu ${cpu.toFixed(1)}%  mem ${text.bytes(memory)} `)]
+  return jobs === 0
+    ? []
+    : [span(`${jobs} ${jobs === 1 ? "job" : "jobs"} shown: cpu ${cpu.toFixed(1)}% mem ${text.bytes(memory)}  `)]
 }

@@ -3,7 +3,7 @@
  *
  * Floor 4.
  */
-import { type Action, layoutOf, type Model, rowsOf, selectedOf, type Verb } from "../Model.ts"
+import { type Action, layoutOf, type Model, rowsOf, selectedOf, showsLog, type Verb } from "../Model.ts"
 import * as actions from "./actions.ts"
 import { move, type Step, step } from "./steps.ts"
 
@@ -108,7 +108,11 @@ const paneKey = (model: Model, key: string): Model => {
   switch (key) {
     case "i":
     case "tab":
-      return { ...model, pane: model.pane === "logs" ? "details" : "logs" }
+      return {
+        ...model,
+        pane: model.pane === "logs" ? "details" : "logs",
+        mode: model.mode._tag === "Reading" ? { _tag: "Reading", back: 0 } : model.mode
+      }
     case "w":
       return { ...model, wraps: !model.wraps }
     default:
@@ -145,11 +149,17 @@ const unfold = (model: Model): Model => {
   return child.supervisor.children.length === 0 || model.filter !== "" ? model : move(model, 1)
 }
 
+/** What is known of a child is not longer. */
+const mostDetails = 60
+
 const read = (model: Model, key: string): Step => {
   const back = model.mode._tag === "Reading" ? model.mode.back : 0
-  const scroll = (by: number): Step => {
-    const most = Math.max(0, (model.logs?.lines.length ?? 0) - 1)
-    return step({ ...model, mode: { _tag: "Reading", back: Math.max(0, Math.min(back + by, most)) } })
+  const isLog = showsLog(model)
+  // A log is read from its end, and everything else from its beginning.
+  const scroll = (up: number): Step => {
+    const most = isLog ? Math.max(0, (model.logs?.lines.length ?? 0) - 1) : mostDetails
+    const next = Math.max(0, Math.min(back + (isLog ? up : -up), most))
+    return step({ ...model, mode: { _tag: "Reading", back: next } })
   }
   const page = Math.max(1, layoutOf(model, model.size, 0).pane - 1)
   switch (key) {
@@ -174,8 +184,9 @@ const read = (model: Model, key: string): Step => {
       return scroll(Number.MAX_SAFE_INTEGER)
     case "end":
     case "G":
+      return scroll(Number.MIN_SAFE_INTEGER)
     case "f":
-      return scroll(-back)
+      return step({ ...model, mode: { _tag: "Reading", back: 0 } })
     case "?":
       return step({ ...model, mode: { _tag: "Help" } })
     default:

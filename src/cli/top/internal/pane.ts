@@ -5,7 +5,7 @@
  */
 import * as ExitStatus from "../../../process/ExitStatus.ts"
 import type { ChildSnapshot, ExitRecord } from "../../../Snapshot.ts"
-import { kindOf, type LogRow, type Model, selectedOf } from "../Model.ts"
+import { kindOf, type LogRow, type Model, selectedOf, showsLog } from "../Model.ts"
 import type { Frame } from "../View.ts"
 import { type Line, type Span, span, type Style, widthOf } from "./style.ts"
 import * as text from "./text.ts"
@@ -15,12 +15,16 @@ import { decisions, longExit, why } from "./words.ts"
 export const pane = (model: Model, frame: Frame, height: number): ReadonlyArray<Line> => {
   const child = selectedOf(model)
   if (child === undefined) return [rule([], [], frame)]
-  const isLog = model.pane === "logs" && kindOf(model, child) === "job"
-  const lines = isLog ? logLines(model, frame, height) : details(model, child, frame)
+  const isLog = showsLog(model)
+  const lines = isLog ? logLines(model, frame, height) : from(details(model, child, frame), model, height)
   const name = text.cut(text.printable(child.path), Math.max(10, frame.columns - 30))
   const left = [span(isLog ? " log of " : " about "), span(`${name} `, "strong")]
   return [rule(left, note(model, isLog), frame), ...lines.slice(0, Math.max(0, height))]
 }
+
+/** As far down as was scrolled; the last screen is full. */
+const from = (lines: ReadonlyArray<Line>, { mode }: Model, height: number): ReadonlyArray<Line> =>
+  mode._tag === "Reading" ? lines.slice(Math.max(0, Math.min(mode.back, lines.length - height))) : lines
 
 const rule = (left: Line, right: Line, { columns }: Frame): Line => {
   const free = Math.max(0, columns - 4 - widthOf(left) - widthOf(right))

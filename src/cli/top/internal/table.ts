@@ -86,7 +86,7 @@ const plan = (columnCount: number): Plan => {
   while (shown.length > 1 && need() > columnCount) shown.pop()
   const spare = columnCount - need()
   const hasExit = shown.some(({ title }) => title === "LAST EXIT")
-  const forName = Math.min(24, hasExit ? Math.floor(spare * 0.6) : spare)
+  const forName = Math.min(24, hasExit ? Math.floor(spare * 0.4) : spare)
   const widen = (column: Column): Column =>
     column.title === "LAST EXIT" ? { ...column, width: column.width + spare - forName } : column
   return { name: leastName + forName, columns: columns.filter((column) => shown.includes(column)).map(widen) }
