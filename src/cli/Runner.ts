@@ -66,6 +66,9 @@ export interface CheckReport {
   readonly problems: ReadonlyArray<ConfigError.Problem & { readonly text: string }>
 }
 
+/** In the background, all is ready when it has been so for this long: nobody watches what fails a moment later. */
+const settleMillis = 300
+
 const files = Layer.merge(NodeFileSystem.layer, NodePath.layer)
 
 /**
@@ -163,6 +166,7 @@ const runConfig = Effect.fnUntraced(function*(config: SupervisorConfig, options:
       ? (until) => new Output({ screen, prefixer, json, since: startedAt, until })
       : undefined,
     onListening: Effect.sync(() => records.write(running)),
+    settleMillis: report === undefined ? 0 : settleMillis,
     onReady: (children) =>
       Effect.map(Clock.currentTimeMillis, (now) => {
         say(`all ready after ${duration(now - startedAt)}`)

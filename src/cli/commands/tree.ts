@@ -19,12 +19,7 @@ const handler = Effect.fnUntraced(function*() {
   const snapshot = yield* client.status
   if (yield* Json) return yield* printJson(snapshot)
   const known = yield* details(client, flatten(snapshot))
-  const pids = new Map(
-    Array.from(known, ([path, { job }]) => [path, job?.pid] as const).flatMap(([path, pid]) =>
-      pid === undefined ? [] : [[path, pid] as const]
-    )
-  )
-  yield* printLines(treeText(snapshot, pids, yield* Clock.currentTimeMillis, width(), yield* style))
+  yield* printLines(treeText(snapshot, known, yield* Clock.currentTimeMillis, width(), yield* style))
 }, Effect.scoped)
 
 export const tree: Command.Command<"tree", {}, {}, Failure, Globals> = Command.make("tree", {}, handler).pipe(

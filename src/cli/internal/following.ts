@@ -3,6 +3,7 @@
  *
  * Floor 4.
  */
+import type * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as FiberMap from "effect/FiberMap"
@@ -52,7 +53,7 @@ const isUp = (change: SupervisorEvent | Snapshot): change is SupervisorEvent & {
 export const follow = (plan: Plan): Stream.Stream<OwnedLine, Failure, Scope> =>
   Stream.unwrap(Effect.gen(function*() {
     const { client, isMeant, last, paths, wanted } = plan
-    const queue = yield* Queue.bounded<OwnedLine>(4096)
+    const queue = yield* Queue.bounded<OwnedLine, Cause.Done>(4096)
     const readers = yield* FiberMap.make<string, void>()
     const next = connections(client)
     const begun = yield* Clock.currentTimeMillis
@@ -72,7 +73,7 @@ export const follow = (plan: Plan): Stream.Stream<OwnedLine, Failure, Scope> =>
       Stream.runForEach(({ path }) => isMeant(path) ? read(path, { since: wanted.since ?? begun }) : Effect.void),
       Effect.ignore,
       Effect.andThen(Effect.sleep(batch)),
-      Effect.andThen(Queue.shutdown(queue)),
+      Effect.andThen(Queue.end(queue)),
       Effect.forkScoped
     )
     return Stream.fromQueue(queue)

@@ -24,6 +24,8 @@ export interface ConsoleOptions {
   readonly output: Output | undefined
   readonly screen: Screen
   readonly style: Style
+  /** All have been ready for this long, in milliseconds: what fails at once has never been ready. */
+  readonly settleMillis: number
   readonly onReady: (children: number) => Effect.Effect<void>
   /** With the path of the first that failed, if one has. */
   readonly onAllEnded: (failed: string | undefined) => Effect.Effect<void>
@@ -68,9 +70,9 @@ const isComing = ({ state, supervisor }: ChildSnapshot): boolean =>
 /** Never ends by itself. */
 export const watchConsole: (options: ConsoleOptions) => Effect.Effect<never, never, Jobs> = Effect.fnUntraced(
   function*(options: ConsoleOptions) {
-    const { onAllEnded, onReady, output, root, screen, style } = options
+    const { onAllEnded, onReady, output, root, screen, settleMillis, style } = options
     const news = Latch.makeUnsafe(true)
-    let wasReady = false
+    let readySince: number | "told" | undefined = undefined
     let isOver = false
     yield* root.events.pipe(
       Stream.runForEachArray(() => Effect.sync(() => news.openUnsafe())),
@@ -85,15 +87,19 @@ export const watchConsole: (options: ConsoleOptions) => Effect.Effect<never, nev
       if (output !== undefined) yield* output.look
       const snapshot = yield* root.status
       if (screen.showsStatus) yield* draw(snapshot)
-      if (!wasReady && isReady(snapshot)) {
-        wasReady = true
-        yield* onReady(usersOf(snapshot).length)
+      if (readySince !== "told") {
+        const now = yield* Clock.currentTimeMillis
+        readySince = isReady(snapshot) ? readySince ?? now : undefined
+        if (readySince !== undefined && now - readySince >= settleMillis) {
+          readySince = "told"
+          yield* onReady(usersOf(snapshot).length)
+        }
       }
       if (!isOver && snapshot.state === "Running" && hasEnded(snapshot)) {
         isOver = true
         yield* onAllEnded(firstFailed(snapshot))
       }
-      return snapshot.children.some(isComing)
+      return typeof readySince === "number" || (output !== undefined && snapshot.children.some(isComing))
     })
     if (screen.showsStatus) {
       yield* Effect.forkChild(
@@ -104,8 +110,8 @@ export const watchConsole: (options: ConsoleOptions) => Effect.Effect<never, nev
       yield* news.await
       news.closeUnsafe()
       const again = yield* look
-      yield* Effect.sleep(again && output !== undefined ? lookAgainAfter : lookEvery)
-      if (again && output !== undefined) news.openUnsafe()
+      yield* Effect.sleep(again ? lookAgainAfter : lookEvery)
+      if (again) news.openUnsafe()
     }
   }
 )

@@ -46,6 +46,7 @@ export interface SessionOptions {
   readonly say: (text: string) => void
   /** Called once when the server listens, and once when all is ready. */
   readonly onListening: Effect.Effect<void>
+  readonly settleMillis: number
   readonly onReady: (children: number) => Effect.Effect<void>
 }
 
@@ -190,7 +191,7 @@ export class Session {
   }
 
   private console(): Config.Child {
-    const { onListening, onReady, output, screen, style } = this.options
+    const { onListening, onReady, output, screen, settleMillis, style } = this.options
     const work = Effect.gen({ self: this }, function*() {
       const root = (yield* Supervisor) as unknown as Root
       this.root = root
@@ -201,6 +202,7 @@ export class Session {
         output: shown,
         screen,
         style,
+        settleMillis,
         onReady,
         onAllEnded: (path) => {
           if (path !== undefined) this.ending ??= { _tag: "Child", path }

@@ -3,6 +3,7 @@
  *
  * Floor 4.
  */
+import type { Details } from "../../control/ControlApi.ts"
 import type { ChildSnapshot, Snapshot } from "../../Snapshot.ts"
 import { noteOf } from "./rows.ts"
 import type { Style } from "./style.ts"
@@ -36,7 +37,7 @@ const restartsOf = ({ restarts }: ChildSnapshot): string =>
 /** The tree in lines of at most this width. */
 export const treeText = (
   root: Snapshot,
-  pids: ReadonlyMap<string, number>,
+  known: ReadonlyMap<string, Details>,
   now: number,
   width: number,
   style: Style
@@ -44,13 +45,14 @@ export const treeText = (
   `${style.bold(root.name)} ${style.dim(`${root.state.toLowerCase()}, ${root.strategy}`)}`,
   ...lines(root).map(({ child, indent }) => {
     const word = words.state(child)
-    const pid = pids.get(child.path)
+    const details = known.get(child.path)
+    const pid = details?.job?.pid
     const about = [
       pid === undefined ? "" : ` pid ${pid}`,
       child.supervisor === undefined ? "" : ` ${child.supervisor.strategy}`,
       restartsOf(child)
     ].join("")
-    const note = noteOf(child, undefined, now)
+    const note = noteOf(child, details, now)
     const head = `${indent}${child.name} `
     const rest = fit(`${about}${note === "" ? "" : `: ${note}`}`, width - head.length - word.length)
     return `${style.dim(indent)}${child.name} ${words.colourOf(word, style)(word)}${style.dim(rest)}`
