@@ -182,6 +182,7 @@ export type Message =
   | { readonly _tag: "Changed"; readonly changes: ReadonlyArray<SupervisorEvent | Snapshot> }
   | { readonly _tag: "Measured"; readonly details: ReadonlyArray<Measured> }
   | { readonly _tag: "Logged"; readonly path: string; readonly entries: ReadonlyArray<LogEntry> }
+  | { readonly _tag: "Skipped"; readonly path: string }
   | { readonly _tag: "LogsFailed"; readonly path: string; readonly problem: string }
   | { readonly _tag: "Finished"; readonly id: number; readonly isGood: boolean; readonly text: string }
 

@@ -43,7 +43,13 @@ const react = (model: Model, message: Message, now: number): Step => {
     case "Measured":
       return step(measured(model, message.details, now))
     case "Logged":
-      return step(message.path === model.selected ? logged(model, message.path, message.entries) : model)
+      return step(
+        message.path === model.selected
+          ? logged(model, message.path, message.entries.slice(-maxLines).map(rowOf))
+          : model
+      )
+    case "Skipped":
+      return step(message.path === model.selected ? logged(model, message.path, [skipped]) : model)
     case "LogsFailed":
       return step(
         message.path === model.selected
@@ -130,9 +136,8 @@ const factsOf = ({ details, moment }: Measured, before: Facts | undefined, now: 
   }
 }
 
-const logged = (model: Model, path: string, entries: ReadonlyArray<LogEntry>): Model => {
+const logged = (model: Model, path: string, added: ReadonlyArray<LogRow>): Model => {
   const before = model.logs?.path === path ? model.logs.lines : []
-  const added = entries.slice(-maxLines).map(rowOf)
   const lines = [...before, ...added].slice(-maxLines)
   // Who reads what has been is not carried away by what comes.
   const mode = model.mode._tag === "Reading" && model.mode.back > 0
@@ -159,6 +164,8 @@ const rowOf = (entry: LogEntry): LogRow => {
 }
 
 const mark = (time: number | undefined, text: string): LogRow => ({ kind: "mark", time, text })
+
+const skipped = mark(undefined, "lines were passed over here: they come faster than they can be shown")
 
 const how = ({ code, presumed, signal }: Extract<LogEntry, { _tag: "RunEnded" }>): string =>
   signal !== undefined

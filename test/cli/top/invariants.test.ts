@@ -96,6 +96,7 @@ const messages: Readonly<Record<Message["_tag"], fc.Arbitrary<Message>>> = {
     path,
     entries
   })),
+  Skipped: path.map((path) => ({ _tag: "Skipped", path })),
   LogsFailed: path.map((path) => ({ _tag: "LogsFailed", path, problem: "none\x1b[2J" })),
   Finished: fc.integer({ min: 1, max: 5 }).map((id) => ({ _tag: "Finished", id, isGood: true, text: "ok\x07" }))
 }

@@ -10,6 +10,7 @@ import * as Exit from "effect/Exit"
 import * as Cause from "effect/Cause"
 import * as Stream from "effect/Stream"
 import * as ControlClient from "../../../control/ControlClient.ts"
+import type { LogEntry } from "../../../process/LogStore.ts"
 import { due, type Measured, type Message, type Model } from "../Model.ts"
 
 export interface Hub {
@@ -70,12 +71,45 @@ const measure = (hub: Hub, client: ControlClient.Client): Effect.Effect<never> =
     yield* Effect.sleep(lookEvery)
   }))
 
-/** Tells the log of a process, from a little before on. */
+/** Who is further behind is not following any more. */
+const behind = Duration.toMillis("2 seconds")
+
+const fellBehind = { _tag: "FellBehind" } as const
+
+/** After what was there before, everything is new: if it is old all the same, it comes faster than it is taken. */
+const guard = (): (entries: ReadonlyArray<LogEntry>, now: number) => boolean => {
+  let taken = 0
+  return (entries, now) => {
+    taken += entries.length
+    const last = entries.at(-1)
+    return taken > recent && last?._tag === "Line" && now - last.time > behind
+  }
+}
+
+/** Up to the end of the log, or until it comes faster than it can be told. */
+const followOnce = (hub: Hub, client: ControlClient.Client, path: string) =>
+  Effect.suspend(() => {
+    const isBehind = guard()
+    return client.logs.follow(path, { from: { last: recent }, markers: true, wholeLines: true }).pipe(
+      Stream.runForEachArray((entries) =>
+        Effect.gen(function*() {
+          yield* hub.send({ _tag: "Logged", path, entries })
+          if (isBehind(entries, yield* Clock.currentTimeMillis)) return yield* Effect.fail(fellBehind)
+        })
+      )
+    )
+  })
+
+/** Tells the log of a process, from a little before on. What is too much to be told is passed over, and that is told. */
 export const follow = (hub: Hub, client: ControlClient.Client, path: string): Effect.Effect<void> =>
-  client.logs.follow(path, { from: { last: recent }, markers: true, wholeLines: true }).pipe(
-    Stream.runForEachArray((entries) => hub.send({ _tag: "Logged", path, entries })),
-    Effect.catchTag("ConnectionLost", () => Effect.void),
-    Effect.catch((error) => hub.send({ _tag: "LogsFailed", path, problem: error.message })),
+  followOnce(hub, client, path).pipe(
+    Effect.tapError((error) => error._tag === "FellBehind" ? hub.send({ _tag: "Skipped", path }) : Effect.void),
+    Effect.retry({ while: (error) => error._tag === "FellBehind" }),
+    Effect.catch((error) =>
+      error._tag === "ConnectionLost"
+        ? Effect.void
+        : hub.send({ _tag: "LogsFailed", path, problem: error.message })
+    ),
     Effect.delay(settled),
     Effect.asVoid
   )
