@@ -1,19 +1,30 @@
 /** The full-screen view in a real terminal, on a real application of processes and fibers. */
-import { assert, describe, it } from "@effect/vitest"
-import { Effect } from "effect"
+import { assert, describe, it, layer } from "@effect/vitest"
+import { Context, Effect, Layer } from "effect"
 import { constants } from "node:os"
 import { temporarySocket } from "../../control/support.ts"
 import { application, open, withoutTerminal } from "./terminal.ts"
 
 const { SIGTERM, SIGUSR2 } = constants.signals
 
-const restored = { isAsBefore: true }
-
-describe("in a real terminal", () => {
-  it.live("the tree is seen, keys move in it, and q gives the terminal back", () =>
+/** One application that all of these look at, none of which needs it as another has left it. */
+class App extends Context.Service<App, { readonly socket: string }>()("test/top/App") {
+  static readonly layer = Layer.effect(
+    App,
     Effect.gen(function*() {
       const socket = yield* temporarySocket
       yield* application(socket)
+      return { socket }
+    })
+  )
+}
+
+const restored = { isAsBefore: true }
+
+layer(App.layer, { excludeTestServices: true, timeout: "30 seconds" })("in a real terminal", (it) => {
+  it.effect("the tree is seen, keys move in it, and q gives the terminal back", () =>
+    Effect.gen(function*() {
+      const { socket } = yield* App
       const top = yield* open(socket)
       const screen = yield* top.see(/worker-1 .*● running .*job +\d+/)
       assert.include(screen, "shop  pid ")
@@ -33,10 +44,9 @@ describe("in a real terminal", () => {
       ])
     }).pipe(Effect.scoped))
 
-  it.live("a process is stopped when y is pressed, with its progress and its outcome; then it is started again", () =>
+  it.effect("a process is stopped when y is pressed, with its progress and its outcome; then it is started again", () =>
     Effect.gen(function*() {
-      const socket = yield* temporarySocket
-      yield* application(socket)
+      const { socket } = yield* App
       const top = yield* open(socket)
       yield* top.see("stubborn")
       yield* top.press("/stubborn\r")
@@ -56,6 +66,59 @@ describe("in a real terminal", () => {
       yield* top.end
     }).pipe(Effect.scoped))
 
+  it.effect("another size is drawn in at once, and one that is too small is said to be", () =>
+    Effect.gen(function*() {
+      const { socket } = yield* App
+      const top = yield* open(socket, { env: { NO_COLOR: "1" } })
+      yield* top.see("worker-1")
+      yield* top.resize(120, 40)
+      yield* top.until(() =>
+        top.emulator.lines.length === 40 && top.emulator.lines.every((line) => line.length === 120)
+      )
+      yield* top.resize(30, 5)
+      yield* top.see("30x5")
+      yield* top.resize(40, 10)
+      yield* top.until(() => top.emulator.lines.length === 10 && top.emulator.lines.every((line) => line.length === 40))
+      assert.strictEqual(top.emulator.colours, 0)
+      yield* top.press("q")
+      yield* top.end
+    }).pipe(Effect.scoped))
+
+  it.effect("a signal or a crash gives the terminal back, and what a crash says is read", () =>
+    Effect.gen(function*() {
+      const { socket } = yield* App
+      for (const signal of [SIGTERM, SIGUSR2]) {
+        const top = yield* open(socket)
+        yield* top.see("worker-1")
+        assert.isAbove(top.emulator.colours, 0)
+        yield* top.signal(signal)
+        const { isAsBefore } = yield* top.end
+        assert.isTrue(isAsBefore)
+        assert.deepStrictEqual([top.emulator.isAlternate, top.emulator.hasCursor, top.emulator.wraps], [
+          false,
+          true,
+          true
+        ])
+        if (signal === SIGUSR2) assert.include(top.emulator.plain, "a defect of its own")
+      }
+    }).pipe(Effect.scoped))
+
+  it.effect("nothing is written while nothing changes", () =>
+    Effect.gen(function*() {
+      const { socket } = yield* App
+      const top = yield* open(socket)
+      yield* top.see(/worker-1 .*job/)
+      const before = top.emulator.written
+      yield* top.see(/UP LAST EXIT\n[^]*control .* \ds/)
+      yield* Effect.sleep("2 seconds")
+      // The clock, times and figures of some lines, not screens of 24 lines twenty times a second.
+      assert.isBelow(top.emulator.written - before, 8 * 24 * 80)
+      yield* top.press("q")
+      yield* top.end
+    }).pipe(Effect.scoped))
+})
+
+describe("a connection that is lost", () => {
   it.live("when the application ends that is shown, and when it is back so is the tree", () =>
     Effect.gen(function*() {
       const socket = yield* temporarySocket
@@ -73,61 +136,7 @@ describe("in a real terminal", () => {
       yield* top.see(/request \d+ from/)
       yield* top.press("\x03")
       assert.deepStrictEqual(yield* top.end, { code: 0, ...restored })
-    }).pipe(Effect.scoped), 30_000)
-
-  it.live("another size is drawn in at once, and one that is too small is said to be", () =>
-    Effect.gen(function*() {
-      const socket = yield* temporarySocket
-      yield* application(socket)
-      const top = yield* open(socket, { env: { NO_COLOR: "1" } })
-      yield* top.see("worker-1")
-      yield* top.resize(120, 40)
-      yield* top.until(() =>
-        top.emulator.lines.length === 40 && top.emulator.lines.every((line) => line.length === 120)
-      )
-      yield* top.resize(30, 5)
-      yield* top.see("30x5")
-      yield* top.resize(40, 10)
-      yield* top.until(() => top.emulator.lines.length === 10 && top.emulator.lines.every((line) => line.length === 40))
-      assert.strictEqual(top.emulator.colours, 0)
-      yield* top.press("q")
-      yield* top.end
-    }).pipe(Effect.scoped))
-
-  it.live("a signal or a crash gives the terminal back, and what a crash says is read", () =>
-    Effect.gen(function*() {
-      const socket = yield* temporarySocket
-      yield* application(socket)
-      for (const signal of [SIGTERM, SIGUSR2]) {
-        const top = yield* open(socket)
-        yield* top.see("worker-1")
-        assert.isAbove(top.emulator.colours, 0)
-        yield* top.signal(signal)
-        const { isAsBefore } = yield* top.end
-        assert.isTrue(isAsBefore)
-        assert.deepStrictEqual([top.emulator.isAlternate, top.emulator.hasCursor, top.emulator.wraps], [
-          false,
-          true,
-          true
-        ])
-        if (signal === SIGUSR2) assert.include(top.emulator.plain, "a defect of its own")
-      }
-    }).pipe(Effect.scoped))
-
-  it.live("nothing is written while nothing changes", () =>
-    Effect.gen(function*() {
-      const socket = yield* temporarySocket
-      yield* application(socket)
-      const top = yield* open(socket)
-      yield* top.see(/worker-1 .*job/)
-      const before = top.emulator.written
-      yield* top.see(/UP LAST EXIT\n[^]*control .* \ds/)
-      yield* Effect.sleep("2 seconds")
-      // The clock, times and figures of some lines, not screens of 24 lines twenty times a second.
-      assert.isBelow(top.emulator.written - before, 8 * 24 * 80)
-      yield* top.press("q")
-      yield* top.end
-    }).pipe(Effect.scoped))
+    }).pipe(Effect.scoped), 60_000)
 })
 
 describe("where it cannot be drawn", () => {

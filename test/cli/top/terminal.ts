@@ -162,7 +162,7 @@ export const open = Effect.fnUntraced(function*(
   const see = (part: string | RegExp) =>
     until((screen) => typeof part === "string" ? screen.includes(part) : part.test(screen)).pipe(
       Effect.timeoutOrElse({
-        duration: "8 seconds",
+        duration: "15 seconds",
         orElse: () => Effect.die(new Error(`${part} is not seen in\n${emulator.plain}\n${emulator.screen}\n${told}`))
       })
     )
