@@ -87,6 +87,8 @@ export interface Details {
   readonly path: string
   readonly child: SnapshotModule.ChildSnapshot | undefined
   readonly job: Job.Info | undefined
+  /** What it waits for before it starts, each in words, as far as the application tells. */
+  readonly waitsFor: ReadonlyArray<string>
 }
 
 /**
@@ -132,6 +134,8 @@ export interface LogsFollow {
   readonly match?: string
   /** Where to begin. Default: "now". */
   readonly from?: "now" | "start" | { readonly last: number }
+  /** Not before this time, in milliseconds since the epoch: with `from: "start"`, begins there. */
+  readonly since?: number
   /** Also when runs start and end. Default: false. */
   readonly markers?: boolean
   /** Only whole lines. Default: false. */
@@ -251,7 +255,8 @@ const answers = coded<ReadonlyArray<Answer>>()(List(Union([
 const details = coded<Details>()(Struct({
   path: Text,
   child: orUndefined(ControlSchema.ChildSnapshot),
-  job: orUndefined(ControlSchema.JobInfo)
+  job: orUndefined(ControlSchema.JobInfo),
+  waitsFor: List(Text)
 }))
 
 const serverInfo = plain<ServerInfo>()(Struct({
@@ -307,6 +312,7 @@ export const ControlApi: RpcGroup.RpcGroup<Calls> = RpcGroup.make(
     payload: plain<LogsFollow>()(Struct({
       ...lines,
       from: optionalKey(Union([Literals(["now", "start"]), Struct({ last: Finite })])),
+      since: optionalKey(Finite),
       markers: optionalKey(Schema.Boolean),
       wholeLines: optionalKey(Schema.Boolean)
     })),

@@ -19,7 +19,7 @@ import * as Control from "../Control.ts"
 import * as validate from "../internal/validate.ts"
 import * as RestartPolicy from "../RestartPolicy.ts"
 import * as Runnable from "../Runnable.ts"
-import type { Supervisor } from "../Supervisor.ts"
+import type { ReconcileReport, Supervisor } from "../Supervisor.ts"
 import { ControlApi, protocolVersion, type ServerInfo } from "./ControlApi.ts"
 import type { ListenFailed, SocketInUse, SocketPathTooLong, UnsafeDirectory } from "./ControlError.ts"
 import { farewell } from "./internal/farewell.ts"
@@ -59,6 +59,13 @@ export interface Options<E = never, R = never> {
    * server itself need not be among them. Default: none.
    */
   readonly declare?: Effect.Effect<ReadonlyArray<Runnable.Runnable<E, R>>, unknown, R> | undefined
+  /**
+   * Does what `reconcile` asks for, in the place of `Supervisor.Handle.reconcile` with `declare`: for who has a better
+   * way, as a configuration with dependencies does. Default: none.
+   */
+  readonly reconcile?: Effect.Effect<ReconcileReport, unknown, R> | undefined
+  /** What a child waits for before it starts, each in words, for `info`. Default: nothing is known. */
+  readonly waitsFor?: ((path: string) => Effect.Effect<ReadonlyArray<string>, never, R>) | undefined
   /** The longest request, in bytes; longer ones end the connection. Default: 1 MiB. */
   readonly maxRequestBytes?: number | undefined
   /** How many requests of one connection are under way at once, open streams included. Default: 64. */
@@ -166,6 +173,8 @@ export const runnable = <E = never, R = never>(
     readOnly: options?.readOnly ?? defaults.readOnly,
     declared: options?.declared ?? [],
     declare: options?.declare as Settings["declare"],
+    reconcile: options?.reconcile as Settings["reconcile"],
+    waitsFor: options?.waitsFor as Settings["waitsFor"],
     maxRequestBytes: count("maxRequestBytes"),
     maxConcurrent: count("maxConcurrent"),
     maxPerSecond: count("maxPerSecond"),
@@ -207,6 +216,8 @@ interface Settings extends Limits {
   readonly readOnly: boolean
   readonly declared: ReadonlyArray<Runnable.Any>
   readonly declare: Effect.Effect<ReadonlyArray<Runnable.Any>, unknown> | undefined
+  readonly reconcile: Effect.Effect<ReconcileReport, unknown> | undefined
+  readonly waitsFor: ((path: string) => Effect.Effect<ReadonlyArray<string>>) | undefined
   readonly maxEvents: number
 }
 
@@ -233,6 +244,8 @@ const serve = Effect.fnUntraced(function*(settings: Settings) {
     info,
     declare: settings.declare,
     declared: settings.declared,
+    reconcile: settings.reconcile,
+    waitsFor: settings.waitsFor,
     complete: (children) =>
       self === undefined || children.some(({ name }) => name === self.name) ? children : [self, ...children],
     context,

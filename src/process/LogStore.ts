@@ -256,6 +256,8 @@ export interface QueryOptions extends Filter {
 export interface FollowOptions extends Filter {
   /** Where to begin: with what comes now, with the oldest that is stored, or with the last so many lines. Default: "now". */
   readonly from?: "now" | "start" | { readonly last: number } | undefined
+  /** Not before this time, in ms since the epoch: with `from: "start"`, begins there. Default: no matter when. */
+  readonly since?: number | undefined
   /** Also show when runs start and end. Default: false. */
   readonly markers?: boolean | undefined
   /**
@@ -431,7 +433,7 @@ export const make: (
         )),
       follow: (options = {}) =>
         follow(source, {
-          selection: selectionOf({ run: options.run, stream: options.stream }),
+          selection: selectionOf({ run: options.run, stream: options.stream, since: options.since }),
           assembler: assembler(options, {
             markers: options.markers ?? false,
             pieces: options.wholeLines !== true

@@ -50,8 +50,15 @@ describe("looking", () => {
     Effect.gen(function*() {
       const { client, handle } = yield* connected()
       const info = yield* client.info("mailer")
-      assert.deepStrictEqual(info, { path: "mailer", child: yield* handle.child("mailer"), job: undefined })
+      const child = yield* handle.child("mailer")
+      assert.deepStrictEqual(info, { path: "mailer", child, job: undefined, waitsFor: [] })
       assert.strictEqual((yield* Effect.flip(client.info("nobody")))._tag, "ChildNotFound")
+    }))
+
+  it.live("info tells what a child waits for, as the application says", () =>
+    Effect.gen(function*() {
+      const { client } = yield* connected({ waitsFor: (path) => Effect.succeed([`${path} to be fed`]) })
+      assert.deepStrictEqual((yield* client.info("mailer")).waitsFor, ["mailer to be fed"])
     }))
 
   it.live("watch gives a snapshot and then the events, and ends well when the tree is shut down", () =>
@@ -238,6 +245,17 @@ describe("what is declared", () => {
         assert.include(error.message, "line 3: unexpected indent")
       }
       assert.strictEqual((yield* handle.status).children.length, 4)
+    }))
+
+  it.live("an application may reconcile in its own way, and its failure is told", () =>
+    Effect.gen(function*() {
+      const report = { started: ["a"], stopped: [], restarted: [], kept: ["b"] }
+      const good = yield* connected({ reconcile: Effect.succeed(report) })
+      assert.deepStrictEqual(yield* good.client.reconcile, report)
+      const bad = yield* connected({ reconcile: Effect.fail("line 3 is wrong") })
+      const error = yield* Effect.flip(bad.client.reconcile)
+      assert.strictEqual(error._tag, "DeclareFailed")
+      assert.include(error.message, "line 3 is wrong")
     }))
 
   it.live("reconcile without a declaration is refused", () =>

@@ -770,6 +770,20 @@ describe("following", () => {
       assert.deepStrictEqual(seen, seen.map((_, i) => String(from + i)))
     })))
 
+  test("begins at a time, and goes on with what comes", () =>
+    live(Effect.gen(function*() {
+      const store = yield* open({ maxFileSize: 100, maxFiles: 1_000 })
+      const run = yield* store.begin()
+      yield* write(store, run, ...Array.from({ length: 40 }, (_, i) => `old ${i}\n`))
+      yield* Effect.sleep(5)
+      const since = yield* Clock.currentTimeMillis
+      yield* write(store, run, "a\n", "b\n")
+      const follower = yield* following(store, { from: "start", since })
+      yield* write(store, run, "c\n")
+      yield* follower.until(3)
+      assert.deepStrictEqual(follower.texts(), ["a", "b", "c"])
+    })))
+
   test("shows a prompt though its line does not end, and then only the rest of it", () =>
     live(Effect.gen(function*() {
       const store = yield* open({ partialAfter: 20 })

@@ -13,7 +13,7 @@ import { SignalFailed } from "../../process/ProcessError.ts"
 import { type Signal, signalNumber } from "../../process/Signal.ts"
 import type * as Runnable from "../../Runnable.ts"
 import { causeInfo } from "../../State.ts"
-import type { Handle, Outcome, ReloadReport } from "../../Supervisor.ts"
+import type { Handle, Outcome, ReconcileReport, ReloadReport } from "../../Supervisor.ts"
 import type { ChildNotFound, SupervisorClosed } from "../../SupervisorError.ts"
 import { type Answer, type AnswerError, type Calls, ControlApi, type Details, type ServerInfo } from "../ControlApi.ts"
 import { DeclareFailed, NotAJob, NotDeclared, ReadOnlyServer } from "../ControlError.ts"
@@ -28,6 +28,9 @@ export interface Options {
   /** What the application declares, read anew; `undefined` if it says nothing. */
   readonly declare: Effect.Effect<ReadonlyArray<Runnable.Any>, unknown> | undefined
   readonly declared: ReadonlyArray<Runnable.Any>
+  /** The application's own way to become what it declares. */
+  readonly reconcile: Effect.Effect<ReconcileReport, unknown> | undefined
+  readonly waitsFor: ((path: string) => Effect.Effect<ReadonlyArray<string>>) | undefined
   /** Puts what must not be missing into a list of children. */
   readonly complete: (children: ReadonlyArray<Runnable.Any>) => ReadonlyArray<Runnable.Any>
   /** What is added gets these services. */
@@ -79,27 +82,35 @@ const together = (reports: ReadonlyArray<ReloadReport>): ReloadReport => ({
   timedOut: reports.flatMap(({ timedOut }) => timedOut)
 })
 
-const details: (handle: Handle<never>, path: string) => Effect.Effect<Details, ChildNotFound> = Effect.fnUntraced(
-  function*(handle: Handle<never>, path: string) {
+const details: (options: Options, path: string) => Effect.Effect<Details, ChildNotFound> = Effect.fnUntraced(
+  function*({ context, handle, waitsFor }: Options, path: string) {
     const child = yield* Effect.result(handle.child(path))
     const job = yield* logs.jobAt(path)
     if (job === undefined && Result.isFailure(child)) return yield* child.failure
-    return { path, child: Result.getOrUndefined(child), job: job && (yield* job.info) }
+    return {
+      path,
+      child: Result.getOrUndefined(child),
+      job: job && (yield* job.info),
+      waitsFor: waitsFor === undefined ? [] : yield* Effect.provideContext(waitsFor(path), context)
+    }
   }
 )
 
-/** What an application has to declare before it can be added from outside. */
-const declarations = (options: Options, operation: string) => {
-  const { context, declare, declared } = options
-  if (declare === undefined) return Effect.succeed(declared)
-  return Effect.catchCause(
-    Effect.provideContext(declare, context),
+/** What the application does for this; whatever goes wrong with it is told as one error. */
+const ofApplication = <A>(options: Options, operation: string, effect: Effect.Effect<A, unknown>) =>
+  Effect.catchCause(
+    Effect.provideContext(effect, options.context),
     (cause): Effect.Effect<never, DeclareFailed> =>
       Cause.hasInterruptsOnly(cause)
         ? Effect.interrupt
         : Effect.fail(new DeclareFailed({ operation, cause: causeInfo(cause) }))
   )
-}
+
+/** What an application has to declare before it can be added from outside. */
+const declarations = (options: Options, operation: string) =>
+  options.declare === undefined
+    ? Effect.succeed(options.declared)
+    : ofApplication(options, operation, options.declare)
 
 const addByName = Effect.fnUntraced(function*(options: Options, name: string) {
   const operation = `add("${name}")`
@@ -117,6 +128,7 @@ const addByName = Effect.fnUntraced(function*(options: Options, name: string) {
 const reconcile = Effect.fnUntraced(function*(options: Options) {
   const { complete, context, declare, declared, handle } = options
   const operation = "reconcile"
+  if (options.reconcile !== undefined) return yield* ofApplication(options, operation, options.reconcile)
   if (declare === undefined) {
     return yield* new NotDeclared({ operation, declared: declared.map(({ name }) => name) })
   }
@@ -154,7 +166,7 @@ export const handlers = (options: Options): Handlers => {
     server: () => Effect.succeed(info),
     status: () => handle.status,
     child: ({ path }) => handle.child(path),
-    info: ({ path }) => details(handle, path),
+    info: ({ path }) => details(options, path),
     watch: () => watch(handle, backlog, leaving),
     "logs.query": (payload) => logs.query(payload, turnstile),
     "logs.follow": (payload) => logs.follow(payload, turnstile, leaving),

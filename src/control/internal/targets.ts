@@ -9,7 +9,8 @@ import type { Handle } from "../../Supervisor.ts"
 import type { Snapshot } from "../../Snapshot.ts"
 import { ChildNotFound } from "../../SupervisorError.ts"
 
-const wildcards = /[*?[{]/
+/** Whether it may mean more than one. */
+export const wildcards: RegExp = /[*?[{]/
 
 /**
  * The paths that a target means, in order. Of a child and what is below it only the child: what is done to the one is
@@ -26,9 +27,7 @@ export const resolve = (
     (notFound) =>
       wildcards.test(target)
         ? Effect.flatMap(handle.status, (snapshot) => {
-          // What is below something does not begin with that itself.
-          const pattern = target.endsWith("/**") ? `${target}/*` : target
-          const found = matching(snapshot, Glob.make(pattern, { dot: true }))
+          const found = matching(snapshot, target)
           return found.length === 0
             ? Effect.fail(new ChildNotFound({ child: target, supervisor: handle.name }))
             : Effect.succeed(found)
@@ -36,8 +35,10 @@ export const resolve = (
         : Effect.fail(notFound)
   )
 
-/** A list and no recursion: a tree may be deeper than the stack. */
-const matching = (root: Snapshot, glob: Glob.Glob): ReadonlyArray<string> => {
+/** The paths that a glob means. A list and no recursion: a tree may be deeper than the stack. */
+export const matching = (root: Snapshot, target: string): ReadonlyArray<string> => {
+  // What is below something does not begin with that itself.
+  const glob = Glob.make(target.endsWith("/**") ? `${target}/*` : target, { dot: true })
   const found: Array<string> = []
   const open = root.children.toReversed()
   for (let child = open.pop(); child !== undefined; child = open.pop()) {

@@ -1,0 +1,122 @@
+/**
+ * `esv run`, `esv up` and `esv start`: what brings a tree up.
+ *
+ * Floor 4.
+ */
+import * as Argument from "effect/cli/Argument"
+import * as Command from "effect/cli/Command"
+import * as Flag from "effect/cli/Flag"
+import * as GlobalFlag from "effect/cli/GlobalFlag"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import { Exit, type Failure } from "../CliError.ts"
+import { detach } from "../internal/detach.ts"
+import * as flags from "../internal/flags.ts"
+import { Color, type Globals, Json, Name, Socket } from "../internal/globals.ts"
+import { print, printJson } from "../internal/output.ts"
+import { runner } from "../internal/runner.ts"
+import { duration } from "../internal/words.ts"
+import { perform } from "./verbs.ts"
+
+interface Background {
+  readonly file: string | undefined
+  readonly timeout: Option.Option<number>
+}
+
+const background = Effect.fnUntraced(function*({ file, timeout }: Background) {
+  const before = performance.now()
+  const started = yield* detach({
+    file,
+    name: Option.getOrUndefined(yield* Name),
+    socket: Option.getOrUndefined(yield* Socket),
+    timeout: Option.getOrUndefined(timeout)
+  })
+  if (yield* Json) return yield* printJson(started)
+  const { children, log, name, pid, socket } = started
+  yield* print([
+    `Supervisor "${name}" is up (pid ${pid}): ${children} ready after ${duration(performance.now() - before)}.`,
+    `  socket  ${socket}`,
+    `  log     ${log}`,
+    `esv ps, esv logs -f, esv shutdown\n`
+  ].join("\n"))
+})
+
+const timeout = flags.duration("timeout", "In the background: how long to wait until all is ready; default: 60s")
+
+const file = Argument.String("config").pipe(
+  Argument.withDescription(
+    "supervisor.config.ts, Procfile, process-compose.yaml, or a directory with one; default: the working directory"
+  ),
+  Argument.optional
+)
+
+interface RunInput {
+  readonly detach: boolean
+  readonly raw: boolean
+  readonly status: boolean
+  readonly timeout: Option.Option<number>
+  readonly report: Option.Option<number>
+  readonly file: Option.Option<string>
+}
+
+export const run: Command.Command<"run", RunInput, {}, Failure, Globals> = Command.make(
+  "run",
+  {
+    detach: flags.present("detach", "In the background, as esv up").pipe(Flag.withAlias("d")),
+    raw: flags.present("raw", "Show terminal escapes of children as they are"),
+    status: Flag.Boolean("status").pipe(
+      Flag.withDescription("The line at the bottom of the terminal, or none"),
+      Flag.withDefault(true)
+    ),
+    timeout,
+    report: Flag.Int("report").pipe(Flag.optional, Flag.withHidden),
+    file
+  },
+  Effect.fnUntraced(function*(input: RunInput) {
+    const file = Option.getOrUndefined(input.file)
+    if (input.detach) return yield* background({ file, timeout: input.timeout })
+    const { run } = yield* runner
+    const name = Option.getOrUndefined(yield* Name)
+    const socket = Option.getOrUndefined(yield* Socket)
+    const color = Option.getOrUndefined(yield* Color)
+    const json = yield* Json
+    const logLevel = Option.getOrUndefined(yield* GlobalFlag.LogLevel)
+    const report = Option.getOrUndefined(input.report)
+    const { raw, status } = input
+    const code = yield* Effect.promise(() => run({ file, name, socket, color, json, raw, status, logLevel, report }))
+    if (code !== 0) return yield* new Exit({ code })
+  })
+).pipe(
+  Command.withDescription(
+    "Run a configuration in the foreground: with the output of all children, until they end or Ctrl-C"
+  )
+)
+
+interface UpInput {
+  readonly timeout: Option.Option<number>
+  readonly file: Option.Option<string>
+}
+
+export const up: Command.Command<"up", UpInput, {}, Failure, Globals> = Command.make(
+  "up",
+  { timeout, file },
+  (input: UpInput) => background({ file: Option.getOrUndefined(input.file), timeout: input.timeout })
+).pipe(Command.withDescription("Run a configuration in the background; done when all is ready"))
+
+interface StartInput {
+  readonly timeout: Option.Option<number>
+  readonly targets: ReadonlyArray<string>
+}
+
+export const start: Command.Command<"start", StartInput, {}, Failure, Globals> = Command.make(
+  "start",
+  {
+    timeout,
+    targets: Argument.String("child").pipe(
+      Argument.withDescription("Names, paths or globs; without: the supervisor, as esv up"),
+      Argument.variadic()
+    )
+  },
+  ({ targets, timeout }: StartInput) =>
+    targets.length > 0 ? perform("start", { targets }) : background({ file: undefined, timeout })
+).pipe(Command.withDescription("Start children; without any: the supervisor in the background, as esv up"))

@@ -1,0 +1,237 @@
+/**
+ * `esv stop`, `restart`, `reload`, `signal`, `hold`, `release`: what is done to children.
+ *
+ * Floor 4.
+ */
+import * as Argument from "effect/cli/Argument"
+import * as Command from "effect/cli/Command"
+import * as Effect from "effect/Effect"
+import type { Answer } from "../../control/ControlApi.ts"
+import type * as ControlClient from "../../control/ControlClient.ts"
+import type { Signal } from "../../process/Signal.ts"
+import type { ReconcileReport, ReloadReport } from "../../Supervisor.ts"
+import { Failed, type Failure, UsageError } from "../CliError.ts"
+import { unknown } from "../internal/children.ts"
+import { connect } from "../internal/connection.ts"
+import { type Globals, Json, style } from "../internal/globals.ts"
+import { printJson, printLines } from "../internal/output.ts"
+import { flatten } from "../internal/words.ts"
+
+type Verb = "start" | "stop" | "restart" | "hold" | "release"
+
+/** What has been done, and why there was nothing to do. */
+const words: Readonly<Record<Verb | "signal", { readonly done: string; readonly noop: string }>> = {
+  start: { done: "started", noop: "is up already, or held (esv release)" },
+  stop: { done: "stopped", noop: "is not running" },
+  restart: { done: "restarted", noop: "is held (esv release) or not started yet" },
+  hold: { done: "held: it stays down until esv release", noop: "is held already" },
+  release: { done: "released and started", noop: "is not held" },
+  signal: { done: "signalled", noop: "does not run" }
+}
+
+export interface Targets {
+  readonly targets: ReadonlyArray<string>
+}
+
+export const targets: Argument.Argument<ReadonlyArray<string>> = Argument.String("child").pipe(
+  Argument.withDescription(`Names, paths or globs, such as web, backend/db or "worker-*"; "*" is all`),
+  Argument.variadic()
+)
+
+/** Asks for all targets at once: they are as many as were typed. */
+const ask = Effect.fnUntraced(function*(
+  client: ControlClient.Client,
+  targets: ReadonlyArray<string>,
+  operation: ControlClient.Operation
+) {
+  const asked = Effect.forEach(targets, operation, { concurrency: "unbounded" })
+  const answers = yield* Effect.catchTag(
+    asked,
+    "ChildNotFound",
+    (error) => Effect.flatMap(client.status, (snapshot) => Effect.fail(unknown(error.child, flatten(snapshot))))
+  )
+  return answers.flat()
+})
+
+/** The glob "*" means the children of the user, not those of the command line. */
+const isMeant = ({ path }: Answer): boolean => !path.startsWith("(")
+
+const report = Effect.fnUntraced(function*(verb: Verb | "signal", answers: ReadonlyArray<Answer>) {
+  const failed = answers.filter(({ _tag }) => _tag === "Failed").length
+  if (yield* Json) {
+    yield* printJson(answers.map((answer) =>
+      answer._tag === "Done"
+        ? { path: answer.path, outcome: answer.outcome }
+        : { path: answer.path, error: { tag: answer.error._tag, message: answer.error.message } }
+    ))
+  } else {
+    const { green, red, yellow } = yield* style
+    yield* printLines(answers.map((answer) => {
+      if (answer._tag === "Failed") return `${answer.path} ${red("failed")}: ${answer.error.message}`
+      const { done, noop } = words[verb]
+      return answer.outcome === "done" ? `${answer.path} ${green(done)}` : `${answer.path} ${yellow(noop)}`
+    }))
+  }
+  if (failed > 0) return yield* new Failed({ message: `${failed} of ${answers.length} failed.` })
+})
+
+/** Does it to all that is meant. */
+export const perform: (
+  verb: Verb,
+  input: Targets
+) => Effect.Effect<void, Failure, Globals> = Effect.fnUntraced(
+  function*(verb: Verb, { targets }: Targets) {
+    if (targets.length === 0) return yield* new UsageError({ message: missing(verb) })
+    const client = yield* connect
+    const operation = verb === "start" ? startOrAdd(client) : client[verb]
+    const answers = yield* ask(client, yield* withoutOwn(client, targets), operation)
+    yield* report(verb, answers.filter(isMeant))
+  },
+  Effect.scoped
+)
+
+/** One that is disabled in the configuration is not there before it is started by hand. */
+const startOrAdd = (client: ControlClient.Client): ControlClient.Operation => (target) =>
+  Effect.catchTag(client.start(target), "ChildNotFound", (notFound) =>
+    client.add(target).pipe(
+      Effect.as<ReadonlyArray<Answer>>([{ _tag: "Done", path: target, outcome: "done" }]),
+      Effect.catchTags({
+        NotDeclared: () => Effect.fail(notFound),
+        DeclareFailed: () => Effect.fail(notFound),
+        DuplicateChild: () => Effect.fail(notFound),
+        MaxChildrenReached: () => Effect.fail(notFound),
+        SupervisorClosed: () => Effect.fail(notFound)
+      })
+    ))
+
+const missing = (verb: Verb | "signal"): string =>
+  `Say which child: "esv ${verb} web", or "esv ${verb} '*'" for all.${
+    verb === "stop" ? ` To end the supervisor itself: "esv shutdown".` : ""
+  }`
+
+/** A glob that also means a child of the command line's own is asked for one by one, without that. */
+const withoutOwn = (
+  client: ControlClient.Client,
+  targets: ReadonlyArray<string>
+): Effect.Effect<ReadonlyArray<string>, Failure> =>
+  targets.some((target) => target.startsWith("*"))
+    ? Effect.map(client.status, (snapshot) => {
+      const own = snapshot.children.some(({ name }) => name.startsWith("("))
+      if (!own) return targets
+      const direct = snapshot.children.flatMap(({ name }) => name.startsWith("(") ? [] : [name])
+      return [...new Set(targets.flatMap((target) => target === "*" || target === "**" ? direct : [target]))]
+    })
+    : Effect.succeed(targets)
+
+const verbCommand = <const Name extends Verb>(
+  name: Name,
+  description: string
+): Command.Command<Name, Targets, {}, Failure, Globals> =>
+  Command.make(name, { targets }, (input: Targets) => perform(name, input)).pipe(
+    Command.withDescription(description)
+  )
+
+export const stop: Command.Command<"stop", Targets, {}, Failure, Globals> = verbCommand(
+  "stop",
+  "Stop children, each with its grace; they stay stopped until they are started"
+)
+export const restart: Command.Command<"restart", Targets, {}, Failure, Globals> = verbCommand(
+  "restart",
+  "Stop children and start them again"
+)
+export const hold: Command.Command<"hold", Targets, {}, Failure, Globals> = verbCommand(
+  "hold",
+  "Stop children for maintenance: nothing but release starts them again"
+)
+export const release: Command.Command<"release", Targets, {}, Failure, Globals> = verbCommand(
+  "release",
+  "End a hold and start the children"
+)
+
+// -------------------------------------------------------------------------------------------------------------- signal
+
+interface SignalInput extends Targets {
+  readonly signal: string
+}
+
+/** "usr1", "USR1" and "SIGUSR1" are the same. */
+export const signalName = (text: string): string => {
+  const name = text.toUpperCase()
+  return name.startsWith("SIG") ? name : `SIG${name}`
+}
+
+export const signal: Command.Command<"signal", SignalInput, {}, Failure, Globals> = Command.make(
+  "signal",
+  {
+    signal: Argument.String("signal").pipe(Argument.withDescription("Such as HUP, USR1 or SIGTERM")),
+    targets
+  },
+  (input: SignalInput) =>
+    Effect.gen(function*() {
+      if (input.targets.length === 0) {
+        return yield* new UsageError({ message: `Say which child: "esv signal ${input.signal} web".` })
+      }
+      const client = yield* connect
+      const name = signalName(input.signal) as Signal
+      const answers = yield* ask(
+        client,
+        yield* withoutOwn(client, input.targets),
+        (target) => client.signal(target, name)
+      )
+      yield* report("signal", answers.filter(isMeant))
+    }).pipe(Effect.scoped)
+).pipe(Command.withDescription("Send a signal to the processes of children"))
+
+// -------------------------------------------------------------------------------------------------------------- reload
+
+const reloadLines = (report: ReloadReport): ReadonlyArray<string> => [
+  ...report.handled.map((path) => `${path} reloaded`),
+  ...report.failed.map(({ cause, path }) => `${path} failed to reload: ${cause.message}`),
+  ...report.timedOut.map((path) => `${path} did not reload in time`)
+]
+
+const changeLines = ({ kept, restarted, started, stopped }: ReconcileReport): ReadonlyArray<string> => [
+  ...started.map((name) => `${name} is new and started`),
+  ...restarted.map((name) => `${name} has changed and is restarted`),
+  ...stopped.map((name) => `${name} is gone and stopped`),
+  `${kept.filter((name) => !name.startsWith("(")).length} not touched`
+]
+
+/** Of one that was not started from a configuration, nothing is read anew. */
+const reconciled = (client: ControlClient.Client) =>
+  Effect.catchTag(client.reconcile, "NotDeclared", () => Effect.undefined)
+
+const reloadAll = Effect.fnUntraced(function*(client: ControlClient.Client) {
+  const changed = yield* reconciled(client)
+  const reloaded = yield* client.reload
+  if (yield* Json) yield* printJson({ configuration: changed ?? null, reload: reloaded })
+  else yield* printLines([...changed === undefined ? [] : changeLines(changed), ...reloadLines(reloaded)])
+  return reloaded
+})
+
+const reloadSome = Effect.fnUntraced(function*(client: ControlClient.Client, targets: ReadonlyArray<string>) {
+  const reports = yield* Effect.forEach(targets, client.reloadChild, { concurrency: "unbounded" })
+  const all: ReloadReport = {
+    handled: reports.flatMap(({ handled }) => handled),
+    ignored: reports.flatMap(({ ignored }) => ignored),
+    failed: reports.flatMap(({ failed }) => failed),
+    timedOut: reports.flatMap(({ timedOut }) => timedOut)
+  }
+  if (yield* Json) yield* printJson({ reload: all })
+  else yield* printLines([...reloadLines(all), ...all.ignored.map((path) => `${path} has nothing to reload`)])
+  return all
+})
+
+export const reload: Command.Command<"reload", Targets, {}, Failure, Globals> = Command.make(
+  "reload",
+  { targets },
+  ({ targets }: Targets) =>
+    Effect.gen(function*() {
+      const client = yield* connect
+      const { failed, timedOut } = yield* targets.length === 0 ? reloadAll(client) : reloadSome(client, targets)
+      const bad = failed.length + timedOut.length
+      if (bad > 0) return yield* new Failed({ message: `${bad} did not reload. See "esv logs" for what they said.` })
+    }).pipe(Effect.scoped)
+).pipe(
+  Command.withDescription("Read the configuration again and touch only what changed; with children: have them reload")
+)

@@ -1,0 +1,113 @@
+/**
+ * Starts a supervisor in the background, and waits until all is ready or it is known why not.
+ *
+ * Floor 4.
+ */
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import { type ChildProcess, spawn } from "node:child_process"
+import { closeSync, fstatSync, mkdirSync, openSync, readFileSync } from "node:fs"
+import { dirname, resolve } from "node:path"
+import type { Readable } from "node:stream"
+import { Failed } from "../CliError.ts"
+import * as stateDirectory from "./stateDirectory.ts"
+import { duration } from "./words.ts"
+
+/** What is to be started. */
+export interface Detached {
+  readonly file: string | undefined
+  readonly name: string | undefined
+  readonly socket: string | undefined
+  /** How long to wait until all is ready, in milliseconds. Default: a minute. */
+  readonly timeout: number | undefined
+}
+
+/** What the supervisor tells over a pipe of its own when it is ready. */
+export interface Ready {
+  readonly name: string
+  readonly pid: number
+  readonly socket: string
+  readonly children: number
+}
+
+/** What was started. */
+export interface Started extends Ready {
+  readonly log: string
+}
+
+/** The descriptor of that pipe. */
+export const reportFd = 3
+
+const defaultTimeout = 60_000
+/** So many bytes of an older log are kept at most. */
+const maxLog = 10 * 1024 * 1024
+const lastLines = 20
+
+const openLog = (file: string): { readonly fd: number; readonly from: number } => {
+  mkdirSync(dirname(file), { recursive: true, mode: 0o700 })
+  const fd = openSync(file, "a", 0o600)
+  const { size } = fstatSync(fd)
+  if (size <= maxLog) return { fd, from: size }
+  closeSync(fd)
+  return { fd: openSync(file, "w", 0o600), from: 0 }
+}
+
+const launch = ({ file, name, socket }: Detached, fd: number): ChildProcess =>
+  spawn(
+    process.execPath,
+    [
+      ...process.execArgv,
+      process.argv[1]!,
+      "run",
+      ...file === undefined ? [] : [file],
+      ...name === undefined ? [] : ["--name", name],
+      ...socket === undefined ? [] : ["--socket", socket],
+      "--report",
+      String(reportFd)
+    ],
+    // A session of its own: no terminal ends it.
+    { detached: true, stdio: ["ignore", fd, fd, "pipe"], env: { ...process.env, NO_COLOR: "1", FORCE_COLOR: "" } }
+  )
+
+type News = { readonly _tag: "Ready"; readonly ready: Ready } | { readonly _tag: "Gone" }
+
+/** One line, or the end of the pipe, which is that of the process. */
+const listen = (pipe: Readable): Effect.Effect<News> =>
+  Effect.callback<News>((resume) => {
+    let text = ""
+    pipe.setEncoding("utf8").on("data", (chunk: string) => {
+      text += chunk
+      if (text.includes("\n")) resume(Effect.succeed({ _tag: "Ready", ready: JSON.parse(text) as Ready }))
+    })
+    pipe.once("close", () => resume(Effect.succeed({ _tag: "Gone" })))
+    pipe.on("error", () => {})
+  })
+
+const tailOf = (file: string, from: number): string => {
+  const lines = readFileSync(file).subarray(from).toString("utf8").trimEnd().split("\n")
+  return lines.slice(-lastLines).map((line) => `  ${line}`).join("\n")
+}
+
+export const detach: (what: Detached) => Effect.Effect<Started, Failed> = Effect.fnUntraced(function*(what: Detached) {
+  const path = resolve(what.file ?? ".")
+  const log = stateDirectory.log(path, `${what.name ?? ""}\0${what.socket ?? ""}`)
+  const { fd, from } = openLog(log)
+  const process = launch(what, fd)
+  closeSync(fd)
+  const pipe = process.stdio[reportFd] as Readable
+  const timeout = what.timeout ?? defaultTimeout
+  const news = yield* Effect.timeoutOption(listen(pipe), timeout)
+  pipe.destroy()
+  process.unref()
+  if (Option.isNone(news)) {
+    return yield* new Failed({
+      message: `Not all is ready after ${
+        duration(timeout)
+      }; it goes on in the background (pid ${process.pid}). See "esv ps", or its log ${log}.`
+    })
+  }
+  if (news.value._tag === "Ready") return { ...news.value.ready, log }
+  return yield* new Failed({
+    message: `The supervisor did not come up. Its last words, from ${log}:\n${tailOf(log, from)}`
+  })
+})

@@ -1,0 +1,59 @@
+/**
+ * What happens in a tree, an event a line.
+ *
+ * Floor 4.
+ */
+import type { SupervisorEvent } from "../../SupervisorEvent.ts"
+import { neutralise } from "./escapes.ts"
+import type { Style } from "./style.ts"
+import * as words from "./words.ts"
+
+const how = (exit: { readonly _tag: string; readonly cause?: { readonly message: string } } | undefined): string => {
+  if (exit === undefined) return ""
+  return exit.cause === undefined ? "it ended well" : neutralise(words.brief(exit.cause.message))
+}
+
+const because = (text: string): string => text === "" ? "" : `: ${text}`
+
+/** What happened, without time and path; `undefined` for what is not worth a line. */
+export const sentence = (event: SupervisorEvent): { readonly word: string; readonly text: string } => {
+  switch (event._tag) {
+    case "ChildAdded":
+      return { word: "added", text: "" }
+    case "ChildRemoved":
+      return { word: "removed", text: "" }
+    case "ChildTransition": {
+      const { at, exit, to } = event
+      const word = words.state({ state: to, health: undefined })
+      switch (to._tag) {
+        case "Backoff":
+          return { word, text: `restart ${to.attempt} in ${words.duration(to.until - at)}${because(how(exit))}` }
+        case "GaveUp":
+          return { word, text: neutralise(words.brief(to.cause.message)) }
+        case "Starting":
+          return { word, text: event.incarnation > 1 ? `run ${event.incarnation}` : "" }
+        default:
+          return { word, text: "" }
+      }
+    }
+    case "ChildUnhealthy":
+      return {
+        word: "unhealthy",
+        text: `${words.count(event.failures, "failed check")}: ${neutralise(words.firstLine(event.cause.message))}`
+      }
+    case "RestartStorm":
+      return { word: "storm", text: `${event.restarts} restarts within ${words.duration(event.withinMillis)}` }
+    case "SupervisorTransition":
+      return { word: event.to.toLowerCase(), text: neutralise(words.firstLine(event.cause?.message ?? "")) }
+    case "EventsLost":
+      return { word: "lost", text: `${words.count(event.count, "event")} came faster than they were read` }
+  }
+}
+
+/** One event in a line: when, who, what. */
+export const eventText = (event: SupervisorEvent, root: string, now: number, style: Style): string => {
+  const { text, word } = sentence(event)
+  const who = event.path === "" ? root : event.path
+  const rest = text === "" ? "" : `  ${text}`
+  return `${style.dim(words.clock(event.at, now))}  ${who}  ${words.colourOf(word, style)(word)}${rest}`
+}

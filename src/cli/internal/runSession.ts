@@ -1,0 +1,233 @@
+/**
+ * One run of a configuration: the tree, and beside its children those by which it is served, ended and shown.
+ *
+ * Floor 4.
+ */
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import type * as FileSystem from "effect/FileSystem"
+import * as Latch from "effect/Latch"
+import type * as Path from "effect/Path"
+import * as ControlServer from "../../control/ControlServer.ts"
+import * as Control from "../../Control.ts"
+import { Jobs } from "../../process/Jobs.ts"
+import * as ExitStatus from "../../process/ExitStatus.ts"
+import * as Runnable from "../../Runnable.ts"
+import * as Signals from "../../Signals.ts"
+import { type Handle, type ReconcileReport, Supervisor } from "../../Supervisor.ts"
+import * as SupervisorError from "../../SupervisorError.ts"
+import * as Config from "../config/Config.ts"
+import type { Services } from "../config/ConfigSpec.ts"
+import type { SupervisorConfig } from "../config/SupervisorConfig.ts"
+import { exitCodes } from "../CliError.ts"
+import { codeOfCause, codeOfSignal } from "./runExit.ts"
+import { watchConsole } from "./runConsole.ts"
+import type { Output } from "./runOutput.ts"
+import type { Screen } from "./runScreen.ts"
+import type { Style } from "./style.ts"
+import * as terminal from "./runTerminal.ts"
+
+/** What a session is made of. */
+export interface SessionOptions {
+  /** Reads the configuration, each time anew. */
+  readonly load: Effect.Effect<
+    SupervisorConfig,
+    Effect.Error<ReturnType<typeof Config.load>>,
+    FileSystem.FileSystem | Path.Path
+  >
+  readonly config: SupervisorConfig
+  readonly socket: string
+  readonly screen: Screen
+  readonly style: Style
+  /** Of the children; `undefined` if nobody is to see it. */
+  readonly output: ((until: Effect.Effect<void>) => Output) | undefined
+  /** Says something of the supervisor's own. */
+  readonly say: (text: string) => void
+  /** Called once when the server listens, and once when all is ready. */
+  readonly onListening: Effect.Effect<void>
+  readonly settleMillis: number
+  readonly onReady: (children: number) => Effect.Effect<void>
+}
+
+type Root = Handle<unknown>
+
+/** Why it ends, if it was not by a child that failed. */
+type Ending = { readonly _tag: "Signal"; readonly signal: string } | { readonly _tag: "Child"; readonly path: string }
+
+export const names = { control: "(control)", signals: "(signals)", console: "(console)" } as const
+
+const changes = ({ restarted, started, stopped }: ReconcileReport): string => {
+  const parts = [
+    ["new", started],
+    ["changed", restarted],
+    ["gone", stopped]
+  ] as const
+  const text = parts.flatMap(([word, names]) => names.length === 0 ? [] : [`${word}: ${names.join(", ")}`]).join("; ")
+  return text === "" ? "nothing has changed" : text
+}
+
+export class Session {
+  private readonly options: SessionOptions
+  private readonly over = Latch.makeUnsafe(false)
+  private readonly beside: ReadonlyArray<Config.Child>
+  private ending: Ending | undefined = undefined
+  private root: Root | undefined = undefined
+
+  constructor(options: SessionOptions) {
+    this.options = options
+    this.beside = [this.server(), this.signals(), this.console()]
+  }
+
+  /** Until its end; answers with the exit code. */
+  readonly run: Effect.Effect<number, never, Services> = Effect.gen({ self: this }, function*() {
+    const exit = yield* Effect.exit(Config.toManager(this.options.config, this.beside))
+    return yield* Exit.isSuccess(exit) ? this.codeOfEnd : this.codeOfFailure(exit.cause)
+  })
+
+  /** Its output has nowhere to go any more. */
+  readonly lostReader = (): void => {
+    this.ending ??= { _tag: "Signal", signal: "SIGPIPE" }
+    if (this.root !== undefined) Effect.runFork(this.root.shutdown)
+  }
+
+  private failure(cause: Cause.Cause<unknown>): string {
+    const path = SupervisorError.childPath(cause)
+    const reason = cause.reasons.find((reason) => reason._tag !== "Interrupt")
+    const error = reason?._tag === "Fail" ? reason.error : reason?._tag === "Die" ? reason.defect : undefined
+    const message = error instanceof Error ? error.message : String(error ?? "interrupted")
+    return path === undefined || Object.values<string>(names).includes(path) ? message : `${path} gave up: ${message}`
+  }
+
+  private codeOfFailure(cause: Cause.Cause<unknown>): Effect.Effect<number> {
+    return Effect.sync(() => {
+      if (Cause.hasInterruptsOnly(cause)) return codeOfSignal("SIGINT")
+      this.options.say(this.options.style.red(this.failure(cause)))
+      return codeOfCause(cause)
+    })
+  }
+
+  private get codeOfEnd(): Effect.Effect<number, never, Services> {
+    return Effect.gen({ self: this }, function*() {
+      const culprit = this.root === undefined ? undefined : yield* Config.culprit(this.root)
+      if (culprit !== undefined) {
+        const { child, cause } = culprit
+        this.options.say(this.options.style.red(`${child} failed, which ends all: ${this.failure(cause)}`))
+        return codeOfCause(cause)
+      }
+      switch (this.ending?._tag) {
+        case "Signal":
+          return codeOfSignal(this.ending.signal)
+        case "Child":
+          return yield* lastCode(this.ending.path)
+        case undefined:
+          return exitCodes.ok
+      }
+    })
+  }
+
+  // ------------------------------------------------------------------------------------------------- beside the children
+
+  private server(): Config.Child {
+    const { load, socket } = this.options
+    return ControlServer.runnable<unknown, Services | Supervisor>({
+      name: names.control,
+      socket,
+      declare: Effect.map(load, (config) => [
+        ...this.beside,
+        ...config.children.flatMap(({ name }) => Config.toChild(config, name) ?? [])
+      ]),
+      reconcile: Effect.suspend(() => this.reconcile),
+      waitsFor: (path) =>
+        this.root === undefined ? Effect.succeed([]) : Effect.map(
+          Config.waiting(this.root),
+          (waiting) => waiting.flatMap((one) => one.child === path ? one.for.map(({ text }) => text) : [])
+        )
+    })
+  }
+
+  private readonly reconcile = Effect.gen({ self: this }, function*() {
+    const root = (yield* Supervisor) as unknown as Root
+    const report = yield* Config.reconcile(root, yield* this.options.load, this.beside)
+    this.options.say(`configuration read again: ${changes(report)}`)
+    return report
+  })
+
+  /** Beside the end by signals: which one it was, and reading the configuration anew. */
+  private signals(): Config.Child {
+    const { effect } = Signals.runnable({ name: names.signals, actions: { SIGHUP: "ignore" } })
+    const own = Effect.gen({ self: this }, function*() {
+      const supervisor = yield* Supervisor
+      const run = Effect.runForkWith(yield* Effect.context<Services | Supervisor>())
+      const reload = Effect.andThen(this.reconcile, supervisor.reload).pipe(
+        Effect.catchCause((cause) => Effect.sync(() => this.options.say(`not reloaded: ${this.failure(cause)}`)))
+      )
+      const stop = (signal: string) => () => {
+        if (this.ending === undefined) this.options.say(`${signal}: stopping; once more to kill`)
+        this.ending ??= { _tag: "Signal", signal }
+      }
+      const listeners: ReadonlyArray<readonly [string, () => void]> = [
+        ...["SIGINT", "SIGTERM", "SIGQUIT"].map((signal) => [signal, stop(signal)] as const),
+        ["SIGHUP", () => {
+          // A terminal that was closed says the same as who wants a reload.
+          if (terminal.hasGone()) {
+            stop("SIGHUP")()
+            run(supervisor.shutdown)
+          } else run(reload)
+        }]
+      ]
+      yield* Effect.acquireRelease(
+        Effect.sync(() => {
+          for (const [signal, listener] of listeners) process.on(signal, listener)
+        }),
+        () =>
+          Effect.sync(() => {
+            for (const [signal, listener] of listeners) process.removeListener(signal, listener)
+          })
+      )
+      return yield* effect
+    })
+    return Runnable.make(names.signals, own)
+  }
+
+  private console(): Config.Child {
+    const { onListening, onReady, output, screen, settleMillis, style } = this.options
+    const work = Effect.gen({ self: this }, function*() {
+      const root = (yield* Supervisor) as unknown as Root
+      this.root = root
+      yield* onListening
+      const shown = output?.(this.over.await)
+      const watching = watchConsole({
+        root,
+        output: shown,
+        screen,
+        style,
+        settleMillis,
+        onReady,
+        onAllEnded: (path) => {
+          if (path !== undefined) this.ending ??= { _tag: "Child", path }
+          return Effect.asVoid(Effect.forkDetach(root.shutdown))
+        }
+      })
+      yield* Effect.raceFirst(watching, Control.shutdown)
+      if (shown === undefined) return
+      // What they said last: they have all ended by now.
+      yield* shown.look
+      yield* this.over.open
+      yield* shown.drained
+      screen.show("")
+    })
+    return Runnable.make(names.console, work, { grace: "2 seconds" })
+  }
+}
+
+/** The exit code of the command that a child ran last; 1 for what is no command. */
+const lastCode = (path: string): Effect.Effect<number, never, Jobs> =>
+  Effect.flatMap(Jobs, (jobs) => jobs.get(path)).pipe(
+    Effect.flatMap((job) => job.info),
+    Effect.map(({ history }) => {
+      const last = history.at(-1)
+      return last === undefined ? exitCodes.failed : ExitStatus.toShellCode(last.status) || exitCodes.failed
+    }),
+    Effect.orElseSucceed(() => exitCodes.failed)
+  )

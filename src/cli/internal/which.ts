@@ -1,0 +1,87 @@
+/**
+ * Which supervisor a command is for.
+ *
+ * Floor 4.
+ */
+import * as Effect from "effect/Effect"
+import * as Net from "node:net"
+import { basename, dirname, relative } from "node:path"
+import { byName } from "../../control/internal/socketPath.ts"
+import { NoneFound } from "../CliError.ts"
+import * as records from "./records.ts"
+
+/** What was said about it. */
+export interface Wish {
+  readonly socket: string | undefined
+  readonly name: string | undefined
+  /** `EFFECT_SUPERVISOR_SOCKET`. */
+  readonly fromEnvironment: string | undefined
+  readonly directory: string
+}
+
+/** Whether a directory is another one or in it, and how far below. */
+const depthBelow = (directory: string, above: string): number | undefined => {
+  const path = relative(above, directory)
+  if (path === "") return 0
+  return path.startsWith("..") || path.startsWith("/") ? undefined : path.split(/[\\/]/).length
+}
+
+/** Those of the nearest directory upwards whose configuration one is running. */
+export const nearest = (
+  running: ReadonlyArray<records.Running>,
+  directory: string
+): ReadonlyArray<records.Running> => {
+  const near = running.flatMap((one) => {
+    const depth = depthBelow(directory, one.directory)
+    return depth === undefined ? [] : [{ one, depth }]
+  })
+  const least = Math.min(...near.map(({ depth }) => depth))
+  return near.filter(({ depth }) => depth === least).map(({ one }) => one)
+}
+
+const answers = (socket: string): Effect.Effect<boolean> =>
+  Effect.callback<boolean>((resume) => {
+    const connection = Net.createConnection({ path: socket })
+    const end = (answer: boolean) => {
+      connection.destroy()
+      resume(Effect.succeed(answer))
+    }
+    connection.once("connect", () => end(true))
+    connection.once("error", () => end(false))
+    return Effect.sync(() => connection.destroy())
+  })
+
+const nameOf = (socket: string): string => basename(socket, ".sock")
+
+/**
+ * The path of its socket: what was said, else the environment, else the one whose configuration is in this directory or
+ * the nearest above it, else the only one that runs.
+ */
+export const which: (wish: Wish) => Effect.Effect<string, NoneFound> = Effect.fnUntraced(function*(wish: Wish) {
+  if (wish.socket !== undefined) return wish.socket
+  if (wish.name !== undefined) return named(wish.name)
+  if (wish.fromEnvironment !== undefined && wish.fromEnvironment !== "") return wish.fromEnvironment
+  const running = records.list()
+  const here = nearest(running, wish.directory)
+  if (here.length === 1) return here[0]!.socket
+  const candidates = here.length > 1
+    ? here.map(({ socket }) => socket)
+    : [...new Set([...running.map(({ socket }) => socket), ...records.sockets()])]
+  const up = yield* Effect.filter(candidates, answers, { concurrency: 16 })
+  if (up.length === 1) return up[0]!
+  const names = new Map(running.map(({ name, socket }) => [socket, name]))
+  return yield* new NoneFound({
+    directory: wish.directory,
+    running: up.map((socket) => names.get(socket) ?? nameOf(socket))
+  })
+})
+
+/** One that was started with a socket of its own is found by its note. */
+const named = (name: string): string => records.list().find((one) => one.name === name)?.socket ?? byName(name)
+
+/** The note of the supervisor at a socket. */
+export const recordOf = (socket: string): records.Running | undefined =>
+  records.list().find((one) => one.socket === socket)
+
+/** Where a configuration is, for the search from there. */
+export const directoryOf = (file: string): string => dirname(file)

@@ -1,0 +1,412 @@
+/**
+ * What the full-screen view knows and shows: plain data, changed by `Update.update` and drawn by `View.render`.
+ *
+ * @since 0.1.0
+ */
+import type { Details, ServerInfo } from "../../control/ControlApi.ts"
+import type { PastRun } from "../../process/Job.ts"
+import type { LogEntry } from "../../process/LogStore.ts"
+import type { Signal } from "../../process/Signal.ts"
+import type { ChildSnapshot, Snapshot } from "../../Snapshot.ts"
+import type { SupervisorEvent } from "../../SupervisorEvent.ts"
+import * as tree from "./internal/tree.ts"
+
+/**
+ * The connection to the supervisor.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Link =
+  | { readonly _tag: "Connecting" }
+  | { readonly _tag: "Connected"; readonly server: ServerInfo }
+  | {
+    readonly _tag: "Lost"
+    readonly server: ServerInfo | undefined
+    readonly reason: string
+    readonly since: number
+    readonly retryAt: number
+  }
+
+/**
+ * What a person can have done to a child, or to everything.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Action =
+  | { readonly _tag: "Verb"; readonly verb: Verb; readonly path: string }
+  | { readonly _tag: "Reload"; readonly path: string }
+  | { readonly _tag: "Signal"; readonly path: string; readonly signal: Signal }
+  | { readonly _tag: "Reconcile" }
+  | { readonly _tag: "Shutdown" }
+
+/**
+ * The operations on one child.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Verb = "start" | "stop" | "restart" | "hold" | "release" | "remove"
+
+/**
+ * What the keys mean.
+ *
+ * **Details**
+ *
+ * `Browsing`: they move in the tree. `Reading`: the lower pane has the whole screen and they move in it. `Confirming`:
+ * an action waits for `y`. `Signalling`: a signal is chosen. `Filtering`: they are text. `Help`: any key goes back.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Mode =
+  | { readonly _tag: "Browsing" }
+  | {
+    readonly _tag: "Reading"
+    /** So many lines before the end of a log, or after the beginning of what is known. */
+    readonly back: number
+  }
+  | { readonly _tag: "Confirming"; readonly action: Action; readonly question: string }
+  | { readonly _tag: "Signalling"; readonly path: string; readonly index: number }
+  | { readonly _tag: "Filtering"; readonly before: string }
+  | { readonly _tag: "Help" }
+
+/**
+ * What is known of a child from asking for it: whether it is a process, and what that uses.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Facts {
+  readonly kind: "job" | "fiber" | undefined
+  /** Of which moment of its life this is. */
+  readonly moment: string
+  readonly at: number
+  readonly pid: number | undefined
+  readonly command: string | undefined
+  readonly cpuMillis: number | undefined
+  /** In percent of one processor, since it was asked the last time. */
+  readonly cpu: number | undefined
+  readonly memory: number | undefined
+  readonly lastRun: PastRun | undefined
+  /** What it waits for before it starts, each in words. */
+  readonly waitsFor: ReadonlyArray<string>
+}
+
+/**
+ * The log of the selected child, as far as it is kept here.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Logs {
+  readonly path: string
+  readonly lines: ReadonlyArray<LogRow>
+  /** Why there are none. */
+  readonly problem: string | undefined
+}
+
+/**
+ * One line of a log, harmless to print; `mark` is what is not of the child.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface LogRow {
+  readonly kind: "stdout" | "stderr" | "mark"
+  readonly time: number | undefined
+  readonly text: string
+}
+
+/**
+ * An action on its way, and what became of it.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Task {
+  readonly id: number
+  readonly action: Action
+  readonly startedAt: number
+  readonly outcome: { readonly at: number; readonly isGood: boolean; readonly text: string } | undefined
+}
+
+/**
+ * Everything that is shown.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Model {
+  readonly link: Link
+  readonly tree: Snapshot | undefined
+  readonly facts: ReadonlyMap<string, Facts>
+  readonly selected: string | undefined
+  readonly collapsed: ReadonlySet<string>
+  readonly filter: string
+  readonly mode: Mode
+  /** What the lower pane shows of a process: its log, or its facts and how its runs ended. */
+  readonly pane: "logs" | "details"
+  readonly wraps: boolean
+  readonly logs: Logs | undefined
+  /** The last one is the one that is told. */
+  readonly tasks: ReadonlyArray<Task>
+  readonly nextTask: number
+  readonly size: Size
+}
+
+/**
+ * Of the terminal, in characters.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Size {
+  readonly columns: number
+  readonly rows: number
+}
+
+/**
+ * What happens.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Message =
+  | { readonly _tag: "Tick" }
+  | { readonly _tag: "Key"; readonly key: string }
+  | { readonly _tag: "Resized"; readonly size: Size }
+  | { readonly _tag: "Connected"; readonly server: ServerInfo }
+  | { readonly _tag: "Lost"; readonly reason: string; readonly retryAt: number }
+  | { readonly _tag: "Changed"; readonly changes: ReadonlyArray<SupervisorEvent | Snapshot> }
+  | { readonly _tag: "Measured"; readonly details: ReadonlyArray<Measured> }
+  | { readonly _tag: "Logged"; readonly path: string; readonly entries: ReadonlyArray<LogEntry> }
+  | { readonly _tag: "Skipped"; readonly path: string }
+  | { readonly _tag: "LogsFailed"; readonly path: string; readonly problem: string }
+  | { readonly _tag: "Finished"; readonly id: number; readonly isGood: boolean; readonly text: string }
+
+/**
+ * What was told of a child that was asked for; `undefined` if it is not there.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Measured {
+  readonly path: string
+  readonly moment: string
+  readonly details: Details | undefined
+}
+
+/**
+ * What is to be done beside showing.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Command =
+  | { readonly _tag: "Quit" }
+  | { readonly _tag: "Suspend" }
+  | { readonly _tag: "Redraw" }
+  | { readonly _tag: "Do"; readonly id: number; readonly action: Action }
+
+/**
+ * One line of the tree.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Row {
+  readonly child: ChildSnapshot
+  readonly depth: number
+  readonly isLast: boolean
+  readonly isCollapsed: boolean
+}
+
+/**
+ * Before anything is known.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const initial = (size: Size): Model => ({
+  link: { _tag: "Connecting" },
+  tree: undefined,
+  facts: new Map(),
+  selected: undefined,
+  collapsed: new Set(),
+  filter: "",
+  mode: { _tag: "Browsing" },
+  pane: "logs",
+  wraps: false,
+  logs: undefined,
+  tasks: [],
+  nextTask: 1,
+  size
+})
+
+/**
+ * The smallest terminal that is drawn in.
+ *
+ * @category constants
+ * @since 0.1.0
+ */
+export const smallest: Size = { columns: 40, rows: 10 }
+
+/**
+ * The lines of the tree: what is not below a collapsed manager, or all that the filter finds in path, state or kind.
+ *
+ * @category getters
+ * @since 0.1.0
+ */
+export const rowsOf = ({ collapsed, facts, filter, tree: root }: Model): ReadonlyArray<Row> => {
+  if (root === undefined) return []
+  const rows: Array<Row> = []
+  if (filter === "") {
+    for (const { child, depth, isLast } of tree.walk(root, (child) => !collapsed.has(child.path))) {
+      rows.push({ child, depth, isLast, isCollapsed: collapsed.has(child.path) })
+    }
+    return rows
+  }
+  const wanted = filter.toLowerCase()
+  const isWanted = (text: string) => text.toLowerCase().includes(wanted)
+  for (const { child } of tree.walk(root)) {
+    const kind = facts.get(child.path)?.kind ?? ""
+    if (isWanted(child.path) || isWanted(child.state._tag) || isWanted(kind)) {
+      rows.push({ child, depth: 0, isLast: false, isCollapsed: false })
+    }
+  }
+  return rows
+}
+
+/**
+ * How many lines each part of the screen has.
+ *
+ * @category getters
+ * @since 0.1.0
+ */
+export const layoutOf = (model: Pick<Model, "mode">, size: Size, rows: number): Layout => {
+  const free = Math.max(0, size.rows - outside)
+  if (model.mode._tag === "Reading") return { tree: 0, pane: free }
+  // The tree gets what it needs, up to a good half; the pane the rest, without its title.
+  const tree = Math.min(Math.max(1, rows), Math.max(3, Math.ceil(free * 0.6)))
+  return { tree, pane: free - tree - 1 }
+}
+
+/** Two lines of header, one of the table's, and two at the bottom. */
+const outside = 5
+
+/**
+ * Lines for children, and lines in the lower pane.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Layout {
+  readonly tree: number
+  readonly pane: number
+}
+
+/**
+ * The first of the lines that are seen: the selected one is in their middle where that can be.
+ *
+ * @category getters
+ * @since 0.1.0
+ */
+export const firstSeen = (count: number, selected: number, height: number): number =>
+  Math.max(0, Math.min(selected - Math.floor(height / 2), count - height))
+
+/**
+ * The lines of the tree that are seen.
+ *
+ * @category getters
+ * @since 0.1.0
+ */
+export const seenOf = (model: Model, size: Size, rows: ReadonlyArray<Row> = rowsOf(model)): ReadonlyArray<Row> => {
+  const { tree: height } = layoutOf(model, size, rows.length)
+  const selected = rows.findIndex(({ child }) => child.path === model.selected)
+  const first = firstSeen(rows.length, selected, height)
+  return rows.slice(first, first + height)
+}
+
+/**
+ * The child that is selected.
+ *
+ * @category getters
+ * @since 0.1.0
+ */
+export const selectedOf = (model: Model): ChildSnapshot | undefined =>
+  model.selected === undefined ? undefined : tree.find(model.tree, model.selected)
+
+/**
+ * What a child is: a manager of others, a process, or a fiber; `undefined` while that is not known.
+ *
+ * @category getters
+ * @since 0.1.0
+ */
+export const kindOf = (model: Model, child: ChildSnapshot): "manager" | "job" | "fiber" | undefined =>
+  child.supervisor === undefined ? model.facts.get(child.path)?.kind : "manager"
+
+/**
+ * Whether the lower pane has a log, and not what is known of the selected child.
+ *
+ * @category getters
+ * @since 0.1.0
+ */
+export const showsLog = (model: Model): boolean => {
+  const child = selectedOf(model)
+  return model.pane === "logs" && child !== undefined && kindOf(model, child) === "job"
+}
+
+/**
+ * Of which process a log is to be followed now, if of any.
+ *
+ * @category getters
+ * @since 0.1.0
+ */
+export const followed = (model: Model): string | undefined => {
+  if (model.link._tag !== "Connected" || model.selected === undefined) return undefined
+  return model.facts.get(model.selected)?.kind === "job" ? model.selected : undefined
+}
+
+/**
+ * Whether anything of a child runs.
+ *
+ * @category getters
+ * @since 0.1.0
+ */
+export const isUp = ({ state }: ChildSnapshot): boolean =>
+  state._tag === "Starting" || state._tag === "Running" || state._tag === "Stopping"
+
+/** What a child is asked for again when it changes. */
+const momentOf = (child: ChildSnapshot): string => `${child.incarnation} ${child.state._tag}`
+
+/** Whether it may be told otherwise without an event. */
+const changes = ({ kind, waitsFor }: Facts, child: ChildSnapshot): boolean =>
+  waitsFor.length > 0 || (kind === "job" && isUp(child))
+
+/** How often the use of a process is asked for, in milliseconds. */
+const measureEvery = 2000
+
+/**
+ * The children that are to be asked for now: those that are seen and have changed, or run and were asked long ago.
+ *
+ * @category getters
+ * @since 0.1.0
+ */
+export const due = (model: Model, now: number): ReadonlyArray<Omit<Measured, "details">> => {
+  if (model.link._tag !== "Connected") return []
+  const rows = rowsOf(model)
+  const seen = model.mode._tag === "Reading" ? rows.filter(({ child }) => child.path === model.selected) : seenOf(
+    model,
+    model.size,
+    rows
+  )
+  return seen.flatMap(({ child }) => {
+    const facts = model.facts.get(child.path)
+    const moment = momentOf(child)
+    const isDue = facts?.moment !== moment ||
+      (changes(facts, child) && now - facts.at >= measureEvery)
+    return isDue ? [{ path: child.path, moment }] : []
+  })
+}
