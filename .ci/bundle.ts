@@ -7,9 +7,10 @@
  */
 import { globSync } from "node:fs"
 import { rolldown } from "rolldown"
+import { bundlePage } from "./page.ts"
 
 const [dir = "dist"] = process.argv.slice(2)
-const files = globSync("src/**/*.ts", { exclude: ["src/**/internal/**"] })
+const files = globSync("src/**/*.ts", { exclude: ["src/**/internal/**", "src/control/page/**"] })
 
 const bundle = await rolldown({
   input: Object.fromEntries(files.map((file) => [file.slice("src/".length, -".ts".length), file])),
@@ -35,3 +36,4 @@ await bundle.write({
   sourcemapExcludeSources: true
 })
 await bundle.close()
+await bundlePage(`${dir}/control/page`)
