@@ -34,6 +34,12 @@ export * as ControlSchema from "./ControlSchema.ts"
  */
 export * as ControlServer from "./ControlServer.ts"
 /**
+ * Serves it to browsers, and to programs by HTTP.
+ *
+ * @since 0.1.0
+ */
+export * as Dashboard from "./Dashboard.ts"
+/**
  * Whether a tree lives and serves.
  *
  * @since 0.1.0

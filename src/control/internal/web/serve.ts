@@ -1,0 +1,168 @@
+/**
+ * The dashboard's server: the parts put together, and its end.
+ *
+ * Floor 4.
+ */
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as HttpMiddleware from "effect/http/HttpMiddleware"
+import * as HttpServerRequest from "effect/http/HttpServerRequest"
+import * as Latch from "effect/Latch"
+import type * as Redacted from "effect/Redacted"
+import type { Scope } from "effect/Scope"
+import * as Control from "../../../Control.ts"
+import type * as Runnable from "../../../Runnable.ts"
+import type { Handle, Supervisor } from "../../../Supervisor.ts"
+import { protocolVersion } from "../../ControlApi.ts"
+import type { PortUnavailable } from "../../ControlError.ts"
+import { farewell } from "../farewell.ts"
+import { handlers } from "../handlers.ts"
+import { served } from "../root.ts"
+import * as turnstile from "../turnstile.ts"
+import { version } from "../version.ts"
+import * as assets from "./assets.ts"
+import { caller } from "./calls.ts"
+import { hostsOf } from "./gate.ts"
+import * as keys from "./keys.ts"
+import { host, listen } from "./listen.ts"
+import * as rates from "./rates.ts"
+import * as routes from "./routes.ts"
+import * as usage from "./usage.ts"
+
+/** How to reach a server that listens. */
+export interface Listening {
+  /** Where the page is, such as "http://127.0.0.1:4790". */
+  readonly origin: string
+  readonly port: number
+  /** An address that lets one browser in, once, within an hour. */
+  readonly link: Effect.Effect<string>
+  /** For programs. */
+  readonly token: Redacted.Redacted
+}
+
+/** The options, with defaults filled in. */
+export interface Settings {
+  readonly port: number
+  readonly token: Redacted.Redacted
+  readonly readOnly: boolean
+  readonly metrics: boolean
+  readonly health: boolean
+  readonly allowedHosts: ReadonlyArray<string>
+  readonly assets: string | undefined
+  readonly declared: ReadonlyArray<Runnable.Any>
+  readonly declare: Effect.Effect<ReadonlyArray<Runnable.Any>, unknown> | undefined
+  readonly onListening: (listening: Listening) => Effect.Effect<unknown>
+  readonly maxRequestBytes: number
+  readonly maxPerSecond: number
+  readonly maxConnections: number
+  readonly maxStreams: number
+  readonly maxEvents: number
+  readonly requestMillis: number
+  readonly stallMillis: number
+}
+
+/** Servers by the supervisor that they serve, so that others of the same tree can ask for a link. */
+const listening = new WeakMap<Handle<never>, Listening>()
+
+/** A fresh link to the dashboard of a supervisor; `undefined` if it has none. */
+export const linkOf = (handle: Handle<never>): Effect.Effect<string | undefined> =>
+  Effect.suspend(() => listening.get(handle)?.link ?? Effect.undefined)
+
+const announce = (handle: Handle<never>, at: Listening): Effect.Effect<void, never, Scope> =>
+  Effect.acquireRelease(
+    Effect.sync(() => listening.set(handle, at)),
+    () =>
+      Effect.sync(() => {
+        if (listening.get(handle) === at) listening.delete(handle)
+      })
+  )
+
+/** Often enough for those who check, and for somebody who mistypes. */
+const healthPerSecond = 100
+const strangersPerSecond = 20
+
+const ratesOf = (settings: Settings) =>
+  Effect.all({
+    health: rates.make(healthPerSecond, "This is asked too often. Ask again in a second."),
+    strangers: rates.make(strangersPerSecond, "Too many have come without the token. Come again in a second."),
+    known: rates.make(settings.maxPerSecond, "These are too many requests. Go on in a second.")
+  })
+
+const callerOf = Effect.fnUntraced(function*(settings: Settings, leaving: Effect.Effect<void>) {
+  const { handle, self } = yield* served
+  const calls = yield* handlers({
+    handle,
+    info: {
+      name: handle.name,
+      pid: process.pid,
+      version,
+      protocol: protocolVersion,
+      startedAt: yield* Clock.currentTimeMillis,
+      readOnly: settings.readOnly
+    },
+    declare: settings.declare,
+    declared: settings.declared,
+    complete: (children) =>
+      self === undefined || children.some(({ name }) => name === self.name) ? children : [self, ...children],
+    context: yield* Effect.context<never>(),
+    backlog: settings.maxEvents,
+    turnstile: yield* turnstile.make,
+    leaving
+  })
+  return { handle, caller: caller(calls) }
+})
+
+/** How many requests are under way, open streams included. */
+const counter = () => {
+  let underWay = 0
+  const count = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R | Scope> =>
+    Effect.suspend(() => {
+      underWay++
+      return Effect.andThen(Effect.addFinalizer(() => Effect.sync(() => underWay--)), effect)
+    })
+  return { count, underWay: () => underWay }
+}
+
+/** Requests make no spans: they are about the tree, and none of its work; and a link is a secret. */
+const untraced = Context.make(HttpMiddleware.TracerDisabledWhen, () => true)
+
+export const serve: (settings: Settings) => Effect.Effect<void, PortUnavailable, Supervisor | Scope> = Effect
+  .fnUntraced(function*(settings: Settings) {
+    const leaving = Latch.makeUnsafe(false)
+    const { caller, handle } = yield* callerOf(settings, leaving.await)
+    const { close, open, port, server } = yield* listen(settings)
+    const access = keys.make(settings.token)
+    const { count, underWay } = counter()
+    const app = yield* routes.app({
+      handle,
+      caller,
+      keys: access,
+      hosts: hostsOf(port, settings.allowedHosts),
+      // Ports share the cookies of a host.
+      cookie: `effect-supervisor-${port}`,
+      pages: yield* Effect.cached(assets.load(settings.assets)),
+      usage: yield* usage.shared,
+      rates: yield* ratesOf(settings),
+      maxRequestBytes: settings.maxRequestBytes,
+      maxStreams: settings.maxStreams,
+      metrics: settings.metrics,
+      health: settings.health
+    })
+    yield* Effect.provideContext(server.serve(count(app)), Context.merge(yield* Effect.context<Scope>(), untraced))
+    const origin = `http://${host}:${port}`
+    const at: Listening = {
+      origin,
+      port,
+      link: Effect.map(access.invite, (invitation) => `${origin}/?token=${invitation}`),
+      token: access.token
+    }
+    yield* announce(handle, at)
+    // The last that is added is the first that is done.
+    yield* Effect.addFinalizer(() => close.pipe(Effect.andThen(leaving.open), Effect.andThen(farewell(open, underWay))))
+    yield* settings.onListening(at)
+    yield* Control.ready
+    yield* Control.shutdown
+  })
+
+export type Request = HttpServerRequest.HttpServerRequest
