@@ -12,7 +12,8 @@ export const bundlePage = async (dir: string): Promise<void> => {
   const bundle = await rolldown({
     input: `${source}/main.tsx`,
     platform: "browser",
-    transform: { target: "es2022", jsx: { runtime: "automatic", importSource: "preact" } }
+    tsconfig: `${source}/tsconfig.json`,
+    transform: { target: "es2022" }
   })
   await bundle.write({ file: `${dir}/page.js`, format: "esm", minify: true, sourcemap: false })
   await bundle.close()

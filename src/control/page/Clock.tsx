@@ -1,0 +1,40 @@
+/** Texts that change with time: only they are drawn every second. */
+import * as app from "./app.ts"
+import type { Child } from "./model.ts"
+import { ago, duration, left, recentRestarts, waitsFor } from "./words.ts"
+
+export const Since = ({ at }: { readonly at: number | undefined }) => <>{at === undefined ? "" : duration(app.now.value - at)}</>
+
+export const Ago = ({ at }: { readonly at: number }) => <>{ago(app.now.value - at)}</>
+
+/** What a child waits for, in full. */
+export const Waits = ({ child }: { readonly child: Child }) => <>{waitsFor(child, jobOf(child.path), app.now.value)}</>
+
+export const jobOf = (path: string) => {
+  if (!app.isJob(path)) return undefined
+  return { pid: app.pidOf(path), killAfterMillis: app.usages.value.get(path)?.killAfterMillis }
+}
+
+/** What a child waits for, where there is little place. */
+export const WaitsBriefly = ({ child }: { readonly child: Child }) => {
+  const { state } = child
+  if (state._tag !== "Backoff" && state._tag !== "Stopping") return null
+  const kill = jobOf(child.path)?.killAfterMillis
+  const until = kill !== undefined && child.since !== undefined && state._tag === "Stopping" ? child.since + kill : state.until
+  if (until === undefined || until > 8e15) return null
+  const rest = until - app.now.value
+  if (state._tag === "Stopping") return <span class="note">{rest > 0 ? `${left(rest)} left` : "forced"}</span>
+  return <span class="note">{rest > 0 ? `in ${left(rest)}` : "now"}</span>
+}
+
+/** How often, in all and lately. */
+export const Restarts = ({ child }: { readonly child: Child }) => {
+  if (child.restarts === 0) return <span class="faint">0</span>
+  const recent = recentRestarts(child, app.now.value)
+  return (
+    <>
+      {recent > 0 ? <span class="note warn">{`${recent >= 8 ? "8+" : recent} in 60 s`}</span> : null}
+      {child.restarts}
+    </>
+  )
+}

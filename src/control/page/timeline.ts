@@ -1,0 +1,69 @@
+/** What has happened, in words, the latest last; as many as are worth keeping. */
+import { type Change, isSnapshot } from "./wire.ts"
+import { duration, plural, type Tone, toneOf, wordOf } from "./words.ts"
+
+export interface Moment {
+  readonly id: number
+  readonly at: number
+  readonly path: string
+  readonly tone: Tone
+  readonly text: string
+}
+
+export const capacity = 1000
+
+let count = 0
+
+/** Adds what there is to say about these changes. */
+export const tell = (moments: ReadonlyArray<Moment>, changes: ReadonlyArray<Change>): ReadonlyArray<Moment> => {
+  const more: Array<Moment> = []
+  for (const change of changes.slice(-capacity)) {
+    if (isSnapshot(change)) continue
+    const said = say(change)
+    if (said !== undefined) more.push({ id: ++count, at: change.at, path: change.path, tone: said[0], text: said[1] })
+  }
+  return more.length === 0 ? moments : [...moments, ...more].slice(-capacity)
+}
+
+const say = (change: Exclude<Change, { readonly children: unknown }>): readonly [Tone, string] | undefined => {
+  switch (change._tag) {
+    case "ChildAdded":
+      return ["rest", "was added"]
+    case "ChildRemoved":
+      return ["rest", "was removed"]
+    case "ChildTransition":
+      return transition(change)
+    case "ChildUnhealthy":
+      return ["warn", `failed its health check ${plural(change.failures, "time")}: ${change.cause.message}`]
+    case "RestartStorm":
+      return ["bad", `restart storm: ${plural(change.restarts, "restart")} in ${duration(change.withinMillis)}`]
+    case "SupervisorTransition":
+      return [toneOf(change.to), `supervisor is ${wordOf(change.to)}${change.cause ? `: ${change.cause.message}` : ""}`]
+    case "EventsLost":
+      return ["warn", `${plural(change.count, "event")} came too fast and ${change.count === 1 ? "is" : "are"} not shown`]
+  }
+}
+
+type Transition = Extract<Change, { readonly _tag: "ChildTransition" }>
+
+const transition = ({ at, exit, from, to }: Transition): readonly [Tone, string] | undefined => {
+  const why = exit?._tag === "Failure" && exit.cause.kind !== "Interrupt" ? `: ${exit.cause.message}` : ""
+  const tone = toneOf(to._tag)
+  switch (to._tag) {
+    case "Starting":
+      return [tone, from === "Backoff" ? "is tried again" : "is starting"]
+    case "Backoff":
+      return [tone, `ended${why}; next try in ${((to.until - at) / 1000).toFixed(1)} s`]
+    case "GaveUp":
+      return [tone, `gave up: ${to.cause.message}`]
+    case "Pending":
+      return exit === undefined ? undefined : [tone, `is pending${why}`]
+    case "Running":
+    case "Stopping":
+    case "Stopped":
+    case "Held":
+    case "Completed":
+    case "Abandoned":
+      return [tone, `${to._tag === "Running" || to._tag === "Completed" ? "is" : "is"} ${wordOf(to._tag)}${why}`]
+  }
+}
