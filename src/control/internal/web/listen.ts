@@ -20,7 +20,6 @@ export interface ListenOptions {
   readonly port: number
   readonly maxConnections: number
   readonly requestMillis: number
-  readonly stallMillis: number
 }
 
 export interface Listening {
@@ -37,7 +36,7 @@ export const host = "127.0.0.1"
 
 const maxHeaderSize = 16 * 1024
 
-const make = ({ maxConnections, requestMillis, stallMillis }: ListenOptions): Http.Server => {
+const make = ({ maxConnections, requestMillis }: ListenOptions): Http.Server => {
   const server = http.createServer({
     maxHeaderSize,
     headersTimeout: requestMillis,
@@ -48,8 +47,6 @@ const make = ({ maxConnections, requestMillis, stallMillis }: ListenOptions): Ht
     insecureHTTPParser: false
   })
   server.maxConnections = maxConnections
-  // Who takes nothing for so long is cut off; a stream that is read has its heartbeat.
-  server.timeout = stallMillis
   return server
 }
 

@@ -3,15 +3,21 @@
  *
  * Floor 4.
  */
+import type * as Cause from "effect/Cause"
 import * as Data from "effect/Data"
 
-/** A refusal of the web server itself, before anything is asked of the supervisor. */
-export class Refusal extends Data.TaggedError("Refusal")<{
+interface Fields {
   readonly status: number
   readonly tag: string
   readonly message: string
   readonly headers?: Readonly<Record<string, string>>
-}> {}
+}
+
+const RefusalBase: new(fields: Fields) => Cause.YieldableError & { readonly _tag: "Refusal" } & Fields = Data
+  .TaggedError("Refusal")
+
+/** A refusal of the web server itself, before anything is asked of the supervisor. */
+export class Refusal extends RefusalBase {}
 
 export const forbidden = (message: string): Refusal => new Refusal({ status: 403, tag: "Forbidden", message })
 

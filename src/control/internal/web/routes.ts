@@ -42,6 +42,7 @@ export interface Options {
   }
   readonly maxRequestBytes: number
   readonly maxStreams: number
+  readonly stallMillis: number
   readonly metrics: boolean
   readonly health: boolean
 }
@@ -149,8 +150,9 @@ interface Route {
   readonly answer: Answer
 }
 
+const get = (path: HttpRouter.PathInput, answer: Answer): Route => ({ method: "GET", path, answer })
+
 const table = (options: Options): ReadonlyArray<Route> => {
-  const get = (path: HttpRouter.PathInput, answer: Answer): Route => ({ method: "GET", path, answer })
   const known = (method: Method, path: HttpRouter.PathInput, answer: Answer): Route => ({
     method,
     path,
@@ -200,7 +202,9 @@ export const app = (
   Effect.map(router(options), (router) => {
     const routed = Effect.orElseSucceed(router.asHttpEffect(), () => answers.failure(notFound))
     return Effect.flatMap(HttpServerRequest.HttpServerRequest, (request) => {
-      const { rawHeaders, url } = NodeHttpServerRequest.toIncomingMessage(request)
+      const { rawHeaders, socket, url } = NodeHttpServerRequest.toIncomingMessage(request)
+      // Who takes nothing for so long is cut off. A stream that is read has its heartbeat; a change may take its time.
+      if (request.method !== "POST") socket.setTimeout(options.stallMillis)
       const refused = turnAway({ target: url ?? "", rawHeaders }, options.hosts)
       return refused === undefined ? routed : Effect.succeed(answers.failure(refused))
     }).pipe(Effect.map(answers.guarded))

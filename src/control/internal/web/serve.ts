@@ -7,7 +7,6 @@ import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as HttpMiddleware from "effect/http/HttpMiddleware"
-import * as HttpServerRequest from "effect/http/HttpServerRequest"
 import * as Latch from "effect/Latch"
 import type * as Redacted from "effect/Redacted"
 import type { Scope } from "effect/Scope"
@@ -146,6 +145,7 @@ export const serve: (settings: Settings) => Effect.Effect<void, PortUnavailable,
       rates: yield* ratesOf(settings),
       maxRequestBytes: settings.maxRequestBytes,
       maxStreams: settings.maxStreams,
+      stallMillis: settings.stallMillis,
       metrics: settings.metrics,
       health: settings.health
     })
@@ -164,5 +164,3 @@ export const serve: (settings: Settings) => Effect.Effect<void, PortUnavailable,
     yield* Control.ready
     yield* Control.shutdown
   })
-
-export type Request = HttpServerRequest.HttpServerRequest
