@@ -69,9 +69,10 @@ const LastExit = ({ child }: { readonly child: Child | undefined }) => {
   const last = child?.history.at(-1)
   if (last === undefined) return null
   const text = endOf(last)
+  const brief = last.exit._tag === "Failure" && isFailure(last) ? last.exit.cause.message : text
   return (
     <>
-      <span class={`text${isFailure(last) ? " failed" : ""}`} title={text}>{text}</span>
+      <span class={`text${isFailure(last) ? " failed" : ""}`} title={text}>{brief}</span>
       <span class="note"><Ago at={last.endedAt} /></span>
     </>
   )
@@ -86,8 +87,8 @@ const Usage = ({ atLeast, name, series, value }: {
   <div class={`cell ${name} num`} role="gridcell">
     {series?.last === undefined ? null : (
       <>
-        <Sparkline series={series[name]} atLeast={atLeast} />
-        <span>{value(series)}</span>
+        {series[name].length > 1 ? <Sparkline series={series[name]} atLeast={atLeast} /> : null}
+        {series[name].length > 0 ? <span>{value(series)}</span> : null}
       </>
     )}
   </div>

@@ -133,6 +133,6 @@ export const Broken = () => {
 }
 
 const soon = (until: number): string => {
-  const rest = until - app.now.value
+  const rest = until - app.now()
   return rest <= 0 ? "now" : `in ${left(rest)}`
 }

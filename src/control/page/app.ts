@@ -30,7 +30,12 @@ export const model = Model.make()
 /** Grows with every frame in which the model has changed. */
 export const tick: Signal<number> = signal(0)
 export const shape: Signal<number> = signal(0)
-export const now: Signal<number> = signal(Date.now())
+/** Grows every second; who reads the time is drawn again then. */
+const second: Signal<number> = signal(0)
+export const now = (): number => {
+  void second.value
+  return Date.now()
+}
 
 export const status: Signal<feed.FeedStatus> = signal({ _tag: "Connecting" })
 export const server: Signal<ServerInfo | undefined> = signal(undefined)
@@ -61,8 +66,14 @@ export type Kind = "job" | "fiber" | "manager"
 export const kindOf = (path: string): Kind =>
   model.known.has(path) ? "manager" : isJob(path) ? "job" : "fiber"
 
-export const isJob = (path: string): boolean =>
-  path !== "" && (usages.value.has(path) || (details.value?.path === path && details.value.job !== undefined))
+/** Who was ever seen to be a process: between two runs it uses nothing. */
+const jobs = new Set<string>()
+
+export const isJob = (path: string): boolean => {
+  if (path === "") return false
+  if (usages.value.has(path) || (details.value?.path === path && details.value.job !== undefined)) jobs.add(path)
+  return jobs.has(path)
+}
 
 export const pidOf = (path: string): number | undefined => {
   if (path === "") return server.value?.pid
@@ -96,10 +107,12 @@ const takeOver = (): void => {
   for (const change of changes) Model.apply(model, change)
   batch(() => {
     moments.value = timeline.tell(moments.value, changes)
+    if (moments.value.length === 0) moments.value = timeline.recall(model.children.values())
     tick.value++
     if (model.shape !== shape.value) {
       shape.value = model.shape
       if (selected.value !== "" && !model.children.has(selected.value)) selected.value = ""
+      for (const path of jobs) if (!model.children.has(path)) jobs.delete(path)
     }
   })
   if (changes.some((change) => "path" in change && change.path === selected.value)) refresh()
@@ -125,7 +138,7 @@ export const connect = (): void => {
     }
   })
   setInterval(() => {
-    now.value = Date.now()
+    second.value++
   }, 1000)
   rest()
 }

@@ -147,7 +147,8 @@ const transition = (model: Model, event: Transition): void => {
   if (child === undefined) return
   const { at, from, incarnation, path, to } = event
   const ended = recordOf(child, event)
-  if (isGuessed(event)) model.unsure.add(path)
+  const isAlone = model.groups.get(parentOf(path))?.strategy === "one-for-one"
+  if (isGuessed(event, isAlone)) model.unsure.add(path)
   const isRestart = countsAsRestart(event)
   model.children.set(path, {
     ...child,
@@ -173,7 +174,9 @@ const hasRun = ({ _tag }: State): boolean =>
   _tag === "Starting" || _tag === "Running" || _tag === "Stopping" || _tag === "Abandoned"
 
 /** What the event leaves open, somebody has to ask for. */
-const isGuessed = ({ exit, from, to }: Transition): boolean =>
+const isGuessed = ({ exit, from, to }: Transition, isAlone: boolean): boolean =>
+  // It may have been taken along by a sibling's failure before somebody wanted it down.
+  !isAlone && from === "Stopping" ||
   to._tag === "Pending" && (from === "Stopping" || from === "Backoff") ||
   to._tag === "Starting" && from === "Stopping" && !exit
 

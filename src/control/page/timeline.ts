@@ -1,6 +1,7 @@
 /** What has happened, in words, the latest last; as many as are worth keeping. */
 import { type Change, isSnapshot } from "./wire.ts"
-import { duration, plural, type Tone, toneOf, wordOf } from "./words.ts"
+import type { Child } from "./model.ts"
+import { decisionOf, duration, endOf, isFailure, plural, type Tone, toneOf, wordOf } from "./words.ts"
 
 export interface Moment {
   readonly id: number
@@ -23,6 +24,18 @@ export const tell = (moments: ReadonlyArray<Moment>, changes: ReadonlyArray<Chan
     if (said !== undefined) more.push({ id: ++count, at: change.at, path: change.path, tone: said[0], text: said[1] })
   }
   return more.length === 0 ? moments : [...moments, ...more].slice(-capacity)
+}
+
+/** What the children remember of the time before somebody looked. */
+export const recall = (children: Iterable<Child>): ReadonlyArray<Moment> => {
+  const found: Array<Moment> = []
+  for (const { history, path } of children) {
+    for (const record of history) {
+      const tone = !isFailure(record) ? "rest" : record.decision === "giveUp" ? "bad" : "warn"
+      found.push({ id: ++count, at: record.endedAt, path, tone, text: `${endOf(record)}; ${decisionOf(record)}` })
+    }
+  }
+  return found.toSorted((a, b) => a.at - b.at).slice(-capacity)
 }
 
 const say = (change: Exclude<Change, { readonly children: unknown }>): readonly [Tone, string] | undefined => {
@@ -64,6 +77,6 @@ const transition = ({ at, exit, from, to }: Transition): readonly [Tone, string]
     case "Held":
     case "Completed":
     case "Abandoned":
-      return [tone, `${to._tag === "Running" || to._tag === "Completed" ? "is" : "is"} ${wordOf(to._tag)}${why}`]
+      return [tone, `is ${wordOf(to._tag)}${why}`]
   }
 }

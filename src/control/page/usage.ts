@@ -32,7 +32,7 @@ export const next = (usage: Usage, sample: Usages, at: number): Usage =>
         pid: pid ?? undefined,
         processes: processes ?? 0,
         killAfterMillis: killAfterMillis ?? undefined,
-        cpu: append(before?.cpu, runs ? cpu : 0),
+        cpu: isSame || !runs ? append(before?.cpu, cpu) : before?.cpu ?? [],
         memory: append(before?.memory, memoryBytes ?? 0),
         last: runs ? { at, cpuMillis } : undefined
       }

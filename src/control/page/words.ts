@@ -75,16 +75,26 @@ export interface Pid {
   readonly killAfterMillis: number | undefined
 }
 
-const isForEver = (until: number | undefined | null): boolean =>
-  until === undefined || until === null || until >= endOfTime
+/** When its wait is over, if it ever is: a restart is due, or nobody asks any more but makes it end. */
+export const untilOf = ({ since, state }: Child, job: Pid | undefined): number | undefined => {
+  if (state._tag === "Backoff") return state.until >= endOfTime ? undefined : state.until
+  if (state._tag !== "Stopping") return undefined
+  const until = state.until ?? endOfTime
+  const killAt = job?.killAfterMillis === undefined || since === undefined ? endOfTime : since + job.killAfterMillis
+  const first = Math.min(until, killAt)
+  return first >= endOfTime ? undefined : first
+}
 
 /** What a child waits for: the next try, or its end, and what happens if that does not come. */
-export const waitsFor = ({ since, state }: Child, job: Pid | undefined, now: number): string | undefined => {
+export const waitsFor = (child: Child, job: Pid | undefined, now: number): string | undefined => {
+  const { state } = child
+  const until = untilOf(child, job)
+  const rest = until === undefined ? undefined : until - now
   switch (state._tag) {
     case "Backoff":
-      return isForEver(state.until) ? "waits to be started" : `next try ${inTime(state.until - now)}`
+      return rest === undefined ? "waits to be started" : `next try ${rest <= 0 ? "now" : `in ${left(rest)}`}`
     case "Stopping":
-      return stopping(state.until, since, job, now)
+      return stopping(rest, job, until === state.until)
     case "Pending":
     case "Starting":
     case "Running":
@@ -97,21 +107,11 @@ export const waitsFor = ({ since, state }: Child, job: Pid | undefined, now: num
   }
 }
 
-const inTime = (millis: number): string => millis <= 0 ? "now" : `in ${left(millis)}`
-
-const stopping = (
-  until: number | undefined,
-  since: number | undefined,
-  job: Pid | undefined,
-  now: number
-): string => {
+const stopping = (rest: number | undefined, job: Pid | undefined, isInterrupt: boolean): string => {
   const whom = job?.pid === undefined ? "waiting for its end" : `waiting for pid ${job.pid}`
-  const killAt = job?.killAfterMillis !== undefined && since !== undefined ? since + job.killAfterMillis : undefined
-  if (killAt !== undefined && (until === undefined || killAt <= until)) {
-    return now < killAt ? `${whom}, SIGKILL in ${left(killAt - now)}` : `${whom}, SIGKILL was sent`
-  }
-  if (isForEver(until)) return whom
-  return now < until! ? `${whom}, interrupted in ${left(until! - now)}` : `${whom}, interrupted`
+  if (rest === undefined) return whom
+  if (isInterrupt) return rest > 0 ? `${whom}, interrupted in ${left(rest)}` : `${whom}, interrupted`
+  return rest > 0 ? `${whom}, SIGKILL in ${left(rest)}` : `${whom}, SIGKILL was sent`
 }
 
 /** How an incarnation ended, in one line. */
