@@ -45,3 +45,9 @@ export * as Dashboard from "./Dashboard.ts"
  * @since 0.1.0
  */
 export * as Health from "./Health.ts"
+/**
+ * Sends what a tree shows of itself to a collector.
+ *
+ * @since 0.1.0
+ */
+export * as Telemetry from "./Telemetry.ts"
