@@ -22,7 +22,8 @@ import { InvalidOption } from "../SupervisorError.ts"
 import type { PortUnavailable } from "./ControlError.ts"
 import { served } from "./internal/root.ts"
 import { secret } from "./internal/web/keys.ts"
-import * as web from "./internal/web/serve.ts"
+import { linkOf } from "./internal/web/links.ts"
+import type * as web from "./internal/web/serve.ts"
 
 /**
  * How to reach a dashboard that listens.
@@ -143,6 +144,10 @@ const portOf = (subject: string, port: number): number => {
 const log = ({ link }: Listening): Effect.Effect<void> =>
   Effect.flatMap(link, (link) => Effect.logInfo(`The dashboard is at ${link} (good for one use)`))
 
+/** Loaded when it is run: a program that shows no dashboard does not wait for a web server. */
+const serve = (settings: web.Settings): Effect.Effect<void, PortUnavailable, Supervisor | Scope.Scope> =>
+  Effect.flatMap(Effect.promise(() => import("./internal/web/serve.ts")), (web) => web.serve(settings))
+
 const settingsOf = <E, R>(subject: string, options: Options<E, R>): web.Settings => {
   const count = (option: "maxRequestBytes" | "maxPerSecond" | "maxConnections" | "maxStreams" | "maxEvents") =>
     validate.count(subject, option, options[option] ?? defaults[option])
@@ -239,7 +244,7 @@ export const runnable = <E = never, R = never>(
   const settings = settingsOf(`Dashboard "${name}"`, options ?? {})
   return Runnable.make(
     name,
-    web.serve(settings) as Effect.Effect<void, PortUnavailable | E, Supervisor | R | Scope.Scope>,
+    serve(settings) as Effect.Effect<void, PortUnavailable | E, Supervisor | R | Scope.Scope>,
     {
       ready: "signal",
       restart: RestartPolicy.onFailure(Schedule.spaced("1 second"), {
@@ -280,5 +285,5 @@ export const layer = <E = never, R = never>(
  */
 export const link: Effect.Effect<string | undefined, never, Supervisor> = Effect.flatMap(
   served,
-  ({ handle }) => web.linkOf(handle)
+  ({ handle }) => linkOf(handle)
 )

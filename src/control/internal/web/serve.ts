@@ -12,7 +12,7 @@ import type * as Redacted from "effect/Redacted"
 import type { Scope } from "effect/Scope"
 import * as Control from "../../../Control.ts"
 import type * as Runnable from "../../../Runnable.ts"
-import type { Handle, Supervisor } from "../../../Supervisor.ts"
+import type { Supervisor } from "../../../Supervisor.ts"
 import { protocolVersion } from "../../ControlApi.ts"
 import type { PortUnavailable } from "../../ControlError.ts"
 import { farewell } from "../farewell.ts"
@@ -24,21 +24,11 @@ import * as assets from "./assets.ts"
 import { caller } from "./calls.ts"
 import { hostsOf } from "./gate.ts"
 import * as keys from "./keys.ts"
+import { announce, type Listening } from "./links.ts"
 import { host, listen } from "./listen.ts"
 import * as rates from "./rates.ts"
 import * as routes from "./routes.ts"
 import * as usage from "./usage.ts"
-
-/** How to reach a server that listens. */
-export interface Listening {
-  /** Where the page is, such as "http://127.0.0.1:4790". */
-  readonly origin: string
-  readonly port: number
-  /** An address that lets one browser in, once, within an hour. */
-  readonly link: Effect.Effect<string>
-  /** For programs. */
-  readonly token: Redacted.Redacted
-}
 
 /** The options, with defaults filled in. */
 export interface Settings {
@@ -60,22 +50,6 @@ export interface Settings {
   readonly requestMillis: number
   readonly stallMillis: number
 }
-
-/** Servers by the supervisor that they serve, so that others of the same tree can ask for a link. */
-const listening = new WeakMap<Handle<never>, Listening>()
-
-/** A fresh link to the dashboard of a supervisor; `undefined` if it has none. */
-export const linkOf = (handle: Handle<never>): Effect.Effect<string | undefined> =>
-  Effect.suspend(() => listening.get(handle)?.link ?? Effect.undefined)
-
-const announce = (handle: Handle<never>, at: Listening): Effect.Effect<void, never, Scope> =>
-  Effect.acquireRelease(
-    Effect.sync(() => listening.set(handle, at)),
-    () =>
-      Effect.sync(() => {
-        if (listening.get(handle) === at) listening.delete(handle)
-      })
-  )
 
 /** Often enough for those who check, and for somebody who mistypes. */
 const healthPerSecond = 100
