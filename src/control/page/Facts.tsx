@@ -1,5 +1,6 @@
 /** Everything else there is to know. */
 import type { ComponentChildren } from "preact"
+import { plainText } from "./ansi.ts"
 import * as app from "./app.ts"
 import { Since } from "./Clock.tsx"
 import type { Child } from "./model.ts"
@@ -85,7 +86,7 @@ const OfGroup = ({ path }: { readonly path: string }) => {
 
 const OfJob = ({ job }: { readonly job: JobInfo }) => (
   <>
-    <Fact name="Command"><code>{job.command}</code></Fact>
+    <Fact name="Command"><code>{plainText(job.command)}</code></Fact>
     <Fact name="Directory"><code>{job.directory}</code></Fact>
     <Fact name="Process">{processOf(job.state)}</Fact>
     {job.history.length === 0 ? null : (

@@ -1,4 +1,5 @@
 /** One line of the tree. */
+import { plainText } from "./ansi.ts"
 import * as app from "./app.ts"
 import { Ago, Restarts, Since, WaitsBriefly } from "./Clock.tsx"
 import { memo } from "./memo.ts"
@@ -69,7 +70,7 @@ const LastExit = ({ child }: { readonly child: Child | undefined }) => {
   const last = child?.history.at(-1)
   if (last === undefined) return null
   const text = endOf(last)
-  const brief = last.exit._tag === "Failure" && isFailure(last) ? last.exit.cause.message : text
+  const brief = last.exit._tag === "Failure" && isFailure(last) ? plainText(last.exit.cause.message) : text
   return (
     <>
       <span class={`text${isFailure(last) ? " failed" : ""}`} title={text}>{brief}</span>

@@ -1,4 +1,5 @@
 /** What has happened, in words, the latest last; as many as are worth keeping. */
+import { plainText } from "./ansi.ts"
 import { type Change, isSnapshot } from "./wire.ts"
 import type { Child } from "./model.ts"
 import { decisionOf, duration, endOf, isFailure, plural, type Tone, toneOf, wordOf } from "./words.ts"
@@ -21,7 +22,7 @@ export const tell = (moments: ReadonlyArray<Moment>, changes: ReadonlyArray<Chan
   for (const change of changes.slice(-capacity)) {
     if (isSnapshot(change)) continue
     const said = say(change)
-    if (said !== undefined) more.push({ id: ++count, at: change.at, path: change.path, tone: said[0], text: said[1] })
+    if (said !== undefined) more.push({ id: ++count, at: change.at, path: change.path, tone: said[0], text: plainText(said[1]) })
   }
   return more.length === 0 ? moments : [...moments, ...more].slice(-capacity)
 }

@@ -1,4 +1,5 @@
 /** How things are said: times, sizes, states and ends, in the fewest words that are still clear. */
+import { plainText } from "./ansi.ts"
 import type { Child, Group } from "./model.ts"
 import type { ExitRecord, State } from "./wire.ts"
 
@@ -117,7 +118,8 @@ const stopping = (rest: number | undefined, job: Pid | undefined, isInterrupt: b
 /** How an incarnation ended, in one line. */
 export const endOf = ({ decision, exit }: ExitRecord): string => {
   if (exit._tag === "Success") return decision === "asked" ? "stopped when asked" : "ended well"
-  const { kind, message, tag } = exit.cause
+  const { kind, tag } = exit.cause
+  const message = plainText(exit.cause.message)
   if (kind === "Interrupt") return decision === "asked" ? "stopped when asked" : "was interrupted"
   return tag && !message.includes(tag) ? `${tag}: ${message}` : message
 }
