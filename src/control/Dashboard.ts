@@ -71,7 +71,10 @@ export interface Options<E = never, R = never> {
   readonly assets?: string | undefined
   /** What may be added from outside, by its name. Default: nothing. */
   readonly declared?: ReadonlyArray<Runnable.Runnable<E, R>> | undefined
-  /** Reads anew what the children of the root are to be, for `reconcile` and `add`. Default: none. */
+  /**
+   * Reads anew what the children of the root are to be, for `reconcile` and `add`. The dashboard itself need not be among
+   * them, nor a `ControlServer`. Default: none.
+   */
   readonly declare?: Effect.Effect<ReadonlyArray<Runnable.Runnable<E, R>>, unknown, R> | undefined
   /** The longest body of a request, in bytes. Default: 64 KiB. */
   readonly maxRequestBytes?: number | undefined

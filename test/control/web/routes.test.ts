@@ -1,10 +1,11 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Effect, Exit, Redacted } from "effect"
 import { Control, ProcessManager, Runnable, Supervisor } from "effect-supervisor"
-import { Dashboard } from "effect-supervisor/control"
+import { ControlClient, ControlServer, Dashboard } from "effect-supervisor/control"
 import { Command, Job, NodeJobs } from "effect-supervisor/process"
 import { createHash } from "node:crypto"
 import * as Net from "node:net"
+import { temporarySocket } from "../support.ts"
 import { type Answer, ask, enter, known, listen, page, post, said, serve, tagOf } from "./support.ts"
 
 const operations = [
@@ -229,6 +230,26 @@ describe("operations", () => {
       assert.deepStrictEqual([unknown.status, tagOf(unknown)], [404, "NotDeclared"])
       const twice = yield* post(at, "add", { name: "extra" })
       assert.deepStrictEqual([twice.status, tagOf(twice)], [409, "DuplicateChild"])
+    }))
+
+  it.live("reconcile ends no server, whichever of them is asked, unless it was removed", () =>
+    Effect.gen(function*() {
+      const declare = Effect.succeed([Runnable.idle("store")])
+      const socket = yield* temporarySocket
+      const at = yield* serve({
+        declare,
+        children: [ControlServer.runnable({ socket, declare }), Runnable.idle("mailer")]
+      })
+      const namesOf = Effect.map(at.handle.status, ({ children }) => children.map(({ name }) => name).join(" "))
+      yield* post(at, "reconcile", {})
+      assert.strictEqual(yield* namesOf, "dashboard control store")
+      const client = yield* ControlClient.make({ socket })
+      yield* at.handle.stop("dashboard")
+      yield* client.reconcile
+      assert.strictEqual(yield* namesOf, "dashboard control store")
+      yield* client.remove("dashboard")
+      yield* client.reconcile
+      assert.strictEqual(yield* namesOf, "control store")
     }))
 
   it.live("what cannot be done is told with its tag, a message and a status", () =>

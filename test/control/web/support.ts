@@ -45,7 +45,9 @@ export const serve = Effect.fnUntraced(function*<E = never, R = never>(options?:
     ...options?.children ?? children
   ]
   const app = ProcessManager.make("app", list, { autoCleanup: false, escalate: "never", keepAlive: true })
-  const handle = yield* ProcessManager.start(app as ProcessManager.ProcessManager<never, R>)
+  const handle = yield* ProcessManager.start(
+    app as ProcessManager.ProcessManager<never, Exclude<R, Supervisor>>
+  )
   yield* Effect.addFinalizer(() =>
     Effect.gen(function*() {
       yield* handle.shutdownNow

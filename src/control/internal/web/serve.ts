@@ -17,7 +17,7 @@ import { protocolVersion } from "../../ControlApi.ts"
 import type { PortUnavailable } from "../../ControlError.ts"
 import { farewell } from "../farewell.ts"
 import { handlers } from "../handlers.ts"
-import { served } from "../root.ts"
+import { attend, served } from "../root.ts"
 import * as turnstile from "../turnstile.ts"
 import { version } from "../version.ts"
 import * as assets from "./assets.ts"
@@ -63,7 +63,8 @@ const ratesOf = (settings: Settings) =>
   })
 
 const callerOf = Effect.fnUntraced(function*(settings: Settings, leaving: Effect.Effect<void>) {
-  const { handle, self } = yield* served
+  const root = yield* served
+  const { handle } = root
   const calls = yield* handlers({
     handle,
     info: {
@@ -76,8 +77,7 @@ const callerOf = Effect.fnUntraced(function*(settings: Settings, leaving: Effect
     },
     declare: settings.declare,
     declared: settings.declared,
-    complete: (children) =>
-      self === undefined || children.some(({ name }) => name === self.name) ? children : [self, ...children],
+    complete: attend(root),
     context: yield* Effect.context<never>(),
     backlog: settings.maxEvents,
     turnstile: yield* turnstile.make,
