@@ -41,8 +41,8 @@ const make = ({ maxConnections, requestMillis }: ListenOptions): Http.Server => 
     maxHeaderSize,
     headersTimeout: requestMillis,
     requestTimeout: requestMillis,
-    // How often it looks for those who are late.
-    connectionsCheckingInterval: Math.min(1000, requestMillis),
+    // How often it looks for those who are late, also while there are none.
+    connectionsCheckingInterval: Math.min(5000, requestMillis),
     keepAliveTimeout: 5000,
     insecureHTTPParser: false
   })
