@@ -21,7 +21,7 @@ import type { Supervisor } from "../Supervisor.ts"
 import { InvalidOption } from "../SupervisorError.ts"
 import type { PortUnavailable } from "./ControlError.ts"
 import { served } from "./internal/root.ts"
-import { secret } from "./internal/web/keys.ts"
+import * as keys from "./internal/web/keys.ts"
 import { linkOf } from "./internal/web/links.ts"
 import type * as web from "./internal/web/serve.ts"
 
@@ -129,7 +129,7 @@ export const defaults: {
 const shortestToken = 32
 
 const tokenOf = (subject: string, token: Redacted.Redacted | undefined): Redacted.Redacted => {
-  if (token === undefined) return Redacted.make(secret())
+  if (token === undefined) return Redacted.make(keys.secret())
   if (Redacted.value(token).length < shortestToken) {
     const expected = `at least ${shortestToken} characters, such as those of: openssl rand -base64 32`
     throw new InvalidOption({ subject, option: "token", value: token, expected })
@@ -158,7 +158,7 @@ const settingsOf = <E, R>(subject: string, options: Options<E, R>): web.Settings
     validate.positiveMillis(subject, option, options[option] ?? defaults[option])
   return {
     port: portOf(subject, options.port ?? defaults.port),
-    token: tokenOf(subject, options.token),
+    keys: keys.make(tokenOf(subject, options.token)),
     readOnly: options.readOnly ?? defaults.readOnly,
     metrics: options.metrics ?? defaults.metrics,
     health: options.health ?? defaults.health,
@@ -206,6 +206,8 @@ const settingsOf = <E, R>(subject: string, options: Options<E, R>): web.Settings
  * knows who they are: a tunnel (`ssh -L 4790:127.0.0.1:4790 host`), or a proxy that authenticates and speaks TLS, whose
  * name is in `allowedHosts`. Kubernetes asks from outside of the pod, so let it ask by a command:
  * `wget -qO- http://127.0.0.1:4790/readyz`.
+ *
+ * Who reads the log first has the link in it. Where logs go to others, print it elsewhere by `onListening`.
  *
  * Browsers share cookies among the ports of a host: open no server of somebody you do not trust on the same 127.0.0.1.
  *

@@ -6,7 +6,7 @@ import { Command, Job, NodeJobs } from "effect-supervisor/process"
 import { createHash } from "node:crypto"
 import * as Net from "node:net"
 import { temporarySocket } from "../support.ts"
-import { type Answer, ask, enter, known, listen, page, post, said, serve, tagOf } from "./support.ts"
+import { type Answer, ask, enter, freePort, known, listen, page, post, said, serve, tagOf } from "./support.ts"
 
 const operations = [
   "start",
@@ -23,6 +23,9 @@ const operations = [
   "shutdown",
   "shutdownNow"
 ]
+
+/** What became of each child. */
+const outcomes = (answer: Answer) => said(answer).map(({ _tag, outcome, path }) => `${path} ${_tag} ${outcome}`)
 
 describe("getting in", () => {
   it.live("without a session there is only how to get one", () =>
@@ -98,6 +101,35 @@ describe("getting in", () => {
         const cookie = `${name}=${wrong}`
         assert.strictEqual((yield* ask(at, { path: "/api/status", headers: { cookie } })).status, 401, wrong)
       }
+    }))
+
+  it.live("behind a proxy that speaks TLS the cookie is for TLS only", () =>
+    Effect.gen(function*() {
+      const at = yield* serve({ allowedHosts: ["ops.example.com"] })
+      const link = new URL(yield* at.link)
+      const headers = { host: "ops.example.com", "x-forwarded-proto": "https" }
+      const answer = yield* ask(at, { path: `${link.pathname}${link.search}`, headers })
+      assert.include(answer.headers["set-cookie"]![0]!, "; Secure")
+    }))
+
+  it.live("a session outlives a restart of the server, also one that was asked for here, which is answered", () =>
+    Effect.gen(function*() {
+      const port = yield* freePort
+      const at = yield* serve({ port })
+      const cookie = yield* enter(at)
+      const headers = { cookie, "content-type": "application/json" }
+      const body = JSON.stringify({ target: "dashboard" })
+      const answer = yield* ask(at, { method: "POST", path: "/api/restart", headers, body })
+      assert.deepStrictEqual(outcomes(answer), ["dashboard Done done"])
+      yield* Effect.eventually(
+        Effect.flatMap(
+          at.handle.child("dashboard"),
+          ({ incarnation, state }) =>
+            incarnation === 2 && state._tag === "Running" ? Effect.void : Effect.delay(Effect.fail("not yet"), 5)
+        )
+      )
+      assert.strictEqual((yield* ask(at, { path: "/api/status", headers: { cookie } })).status, 200)
+      assert.strictEqual((yield* known(at, { path: "/api/status" })).status, 200)
     }))
 
   it.live("programs show the token, and nothing like it will do", () =>
@@ -189,9 +221,6 @@ describe("the page", () => {
       assert.include(body, "npm run build")
     }))
 })
-
-/** What became of each child. */
-const outcomes = (answer: Answer) => said(answer).map(({ _tag, outcome, path }) => `${path} ${_tag} ${outcome}`)
 
 describe("operations", () => {
   it.live("are those of the handle, and answer what became of each child", () =>

@@ -27,6 +27,14 @@ export const page: Effect.Effect<string, never, Scope.Scope> = Effect.acquireRel
   (folder) => Effect.sync(() => rmSync(folder, { recursive: true }))
 )
 
+/** A port that nobody has just now. */
+export const freePort: Effect.Effect<number> = Effect.callback((resume) => {
+  const server = Net.createServer().listen(0, "127.0.0.1", () => {
+    const { port } = server.address() as Net.AddressInfo
+    server.close(() => resume(Effect.succeed(port)))
+  })
+})
+
 export interface At {
   readonly handle: Supervisor.Handle
   readonly port: number

@@ -39,7 +39,9 @@ export const turnAway = (knock: Knock, hosts: ReadonlySet<string>): Refusal | un
   }
   // "same-site" is another port of this machine: somebody else's server.
   for (const site of valuesOf("sec-fetch-site", knock)) {
-    if (site !== "same-origin" && site !== "none") return forbidden("Pages of another site are not answered.")
+    if (site !== "same-origin" && site !== "none") {
+      return forbidden("Pages of another site are not answered. Who followed a link: paste its address instead.")
+    }
   }
   if (valuesOf("upgrade", knock).length > 0) return badRequest("This server speaks HTTP and nothing else.")
   return undefined

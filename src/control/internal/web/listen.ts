@@ -35,6 +35,7 @@ export interface Listening {
 export const host = "127.0.0.1"
 
 const maxHeaderSize = 16 * 1024
+const maxRequests = 1000
 
 const make = ({ maxConnections, requestMillis }: ListenOptions): Http.Server => {
   const server = http.createServer({
@@ -47,6 +48,8 @@ const make = ({ maxConnections, requestMillis }: ListenOptions): Http.Server => 
     insecureHTTPParser: false
   })
   server.maxConnections = maxConnections
+  // Requests are read before those ahead of them are answered: so many of one connection, which is then closed.
+  server.maxRequestsPerSocket = maxRequests
   return server
 }
 

@@ -94,7 +94,9 @@ const enter = (options: Options, request: Request, invitation: string): Answer =
       return HttpServerResponse.setCookieUnsafe(toStart, options.cookie, session, {
         httpOnly: true,
         sameSite: "strict",
-        path: "/"
+        path: "/",
+        // Behind a proxy that speaks TLS.
+        secure: request.headers["x-forwarded-proto"] === "https"
       })
     }
     if (yield* isKnown(options, request)) return toStart

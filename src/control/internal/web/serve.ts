@@ -8,7 +8,6 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as HttpMiddleware from "effect/http/HttpMiddleware"
 import * as Latch from "effect/Latch"
-import type * as Redacted from "effect/Redacted"
 import type { Scope } from "effect/Scope"
 import * as Control from "../../../Control.ts"
 import type * as Runnable from "../../../Runnable.ts"
@@ -23,7 +22,7 @@ import { version } from "../version.ts"
 import * as assets from "./assets.ts"
 import { caller } from "./calls.ts"
 import { hostsOf } from "./gate.ts"
-import * as keys from "./keys.ts"
+import type { Keys } from "./keys.ts"
 import { announce, type Listening } from "./links.ts"
 import { host, listen } from "./listen.ts"
 import * as rates from "./rates.ts"
@@ -33,7 +32,8 @@ import * as usage from "./usage.ts"
 /** The options, with defaults filled in. */
 export interface Settings {
   readonly port: number
-  readonly token: Redacted.Redacted
+  /** Of all incarnations: who was let in stays so when the server is restarted. */
+  readonly keys: Keys
   readonly readOnly: boolean
   readonly metrics: boolean
   readonly health: boolean
@@ -52,7 +52,7 @@ export interface Settings {
 }
 
 /** Often enough for those who check, and for somebody who mistypes. */
-const healthPerSecond = 100
+const healthPerSecond = 20
 const strangersPerSecond = 20
 
 const ratesOf = (settings: Settings) =>
@@ -105,12 +105,12 @@ export const serve: (settings: Settings) => Effect.Effect<void, PortUnavailable,
     const leaving = Latch.makeUnsafe(false)
     const { caller, handle } = yield* callerOf(settings, leaving.await)
     const { close, open, port, server } = yield* listen(settings)
-    const access = keys.make(settings.token)
+    const { keys } = settings
     const { count, underWay } = counter()
     const app = yield* routes.app({
       handle,
       caller,
-      keys: access,
+      keys,
       hosts: hostsOf(port, settings.allowedHosts),
       // Ports share the cookies of a host.
       cookie: `effect-supervisor-${port}`,
@@ -128,8 +128,8 @@ export const serve: (settings: Settings) => Effect.Effect<void, PortUnavailable,
     const at: Listening = {
       origin,
       port,
-      link: Effect.map(access.invite, (invitation) => `${origin}/?token=${invitation}`),
-      token: access.token
+      link: Effect.map(keys.invite, (invitation) => `${origin}/?token=${invitation}`),
+      token: keys.token
     }
     yield* announce(handle, at)
     // The last that is added is the first that is done.
