@@ -22,7 +22,14 @@ export const App = () => {
       <main class={app.status.value._tag === "Live" ? "main" : "main stale"}>
         {hasTree ? <Tree /> : null}
         {hasPanel ? <Panel /> : null}
-        {isWide.value ? <aside class="aside" aria-label="Timeline"><h2>Timeline</h2><Events /></aside> : null}
+        {isWide.value
+          ? (
+            <aside class="aside" aria-label="Timeline">
+              <h2>Timeline</h2>
+              <Events />
+            </aside>
+          )
+          : null}
       </main>
       <Broken />
       <Activities />

@@ -3,7 +3,9 @@ import * as app from "./app.ts"
 import type { Child } from "./model.ts"
 import { ago, duration, left, recentRestarts, untilOf, waitsFor } from "./words.ts"
 
-export const Since = ({ at }: { readonly at: number | undefined }) => <>{at === undefined ? "" : duration(app.now() - at)}</>
+export const Since = ({ at }: { readonly at: number | undefined }) => (
+  <>{at === undefined ? "" : duration(app.now() - at)}</>
+)
 
 export const Ago = ({ at }: { readonly at: number }) => <>{ago(app.now() - at)}</>
 
@@ -32,8 +34,8 @@ export const Restarts = ({ child }: { readonly child: Child }) => {
   const recent = recentRestarts(child, app.now())
   return (
     <>
-      {recent > 0 ? <span class="note warn">{`${recent >= 8 ? "8+" : recent} in 60 s`}</span> : null}
-      {child.restarts}
+      <span class="note warn">{recent > 0 ? `${recent >= 8 ? "8+" : recent} in 60 s` : ""}</span>
+      <span class="grow">{child.restarts}</span>
     </>
   )
 }

@@ -52,7 +52,13 @@ const Confirm = ({ action, path }: { readonly action: Action; readonly path: str
         method="dialog"
         onSubmit={() => void app.perform(action, path, field.current?.value ?? "")}
       >
-        <h2>{action.field === "name" ? "Add a child?" : <>{label} <code>{whom}</code>?</>}</h2>
+        <h2>
+          {action.field === "name" ? "Add a child?" : (
+            <>
+              {label} <code>{whom}</code>?
+            </>
+          )}
+        </h2>
         <p>{action.question}</p>
         <Now path={path} />
         {action.field === "signal"
@@ -66,11 +72,17 @@ const Confirm = ({ action, path }: { readonly action: Action; readonly path: str
           )
           : null}
         {action.field === "name"
-          ? <label>Name <input ref={field} required autofocus autocomplete="off" spellcheck={false} /></label>
+          ? (
+            <label>
+              Name <input ref={field} required autofocus autocomplete="off" spellcheck={false} />
+            </label>
+          )
           : null}
         <div class="buttons">
           <button type="button" onClick={close}>Cancel</button>
-          <button type="submit" class={action.isHard ? "hard" : "soft"} autofocus={action.field === undefined}>{label}</button>
+          <button type="submit" class={action.isHard ? "hard" : "soft"} autofocus={action.field === undefined}>
+            {label}
+          </button>
         </div>
       </form>
     </Modal>
@@ -122,7 +134,9 @@ const Help = () => (
         ))}
       </dl>
       <p class="quiet">Everything that changes something asks first.</p>
-      <div class="buttons"><button type="submit" autofocus>Close</button></div>
+      <div class="buttons">
+        <button type="submit" autofocus>Close</button>
+      </div>
     </form>
   </Modal>
 )

@@ -14,13 +14,27 @@ export const Events = () => {
   const shown: Array<Moment> = []
   for (let index = from; index < to; index++) shown.push(moments[moments.length - 1 - index]!)
   return (
-    <div class="scroll events" ref={view.ref} onScroll={view.onScroll} tabIndex={0} role="log" aria-live="off" aria-label="Events">
+    <div
+      class="scroll events"
+      ref={view.ref}
+      onScroll={view.onScroll}
+      tabIndex={0}
+      role="log"
+      aria-live="off"
+      aria-label="Events"
+    >
       <ol class="space" style={{ height: `${moments.length * height}px` }}>
         {shown.map((moment, index) => (
           <li key={moment.id} style={at((from + index) * height)} title={`${moment.path} ${moment.text}`}>
             <time class="num faint" dateTime={new Date(moment.at).toISOString()}>{clock(moment.at)}</time>
             <Mark tag={marks[moment.tone]} />
-            <button type="button" class="plain path" tabIndex={-1} onClick={() => app.select(moment.path)}>
+            <button
+              type="button"
+              class="plain path"
+              tabIndex={-1}
+              onClick={() =>
+                app.select(moment.path)}
+            >
               {moment.path === "" ? app.server.value?.name : moment.path}
             </button>
             <span class="quiet">{moment.text}</span>

@@ -18,7 +18,9 @@ export const Exits = ({ path }: { readonly path: string }) => {
       {cause === undefined || isTold ? null : <pre class="cause">{plainText(cause.pretty)}</pre>}
       {history.length === 0 ? <p class="empty">It has not ended yet.</p> : null}
       <ol>
-        {history.map((record, index) => <Exit key={`${record.incarnation} ${record.endedAt}`} record={record} isOpen={index === 0} />)}
+        {history.map((record, index) => (
+          <Exit key={`${record.incarnation} ${record.endedAt}`} record={record} isOpen={index === 0} />
+        ))}
       </ol>
     </div>
   )
@@ -32,7 +34,9 @@ const Exit = ({ isOpen, record }: { readonly record: ExitRecord; readonly isOpen
       <div class="line num">
         <span class="faint">#{incarnation}</span>
         <time dateTime={new Date(endedAt).toISOString()}>{clock(endedAt)}</time>
-        <span class="quiet"><Ago at={endedAt} /></span>
+        <span class="quiet">
+          <Ago at={endedAt} />
+        </span>
         <span class={isBad ? "failed what" : "what"}>{endOf(record)}</span>
         <span class="quiet">after {duration(endedAt - startedAt)}</span>
         <span class="quiet">{decisionOf(record)}</span>

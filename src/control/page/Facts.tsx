@@ -40,7 +40,9 @@ const Root = () => {
   return (
     <>
       <Fact name="Supervisor">{server.name}</Fact>
-      <Fact name="Process">pid {server.pid}, serving for <Since at={server.startedAt} /></Fact>
+      <Fact name="Process">
+        pid {server.pid}, serving for <Since at={server.startedAt} />
+      </Fact>
       <Fact name="Version">effect-supervisor {server.version}, protocol {server.protocol}</Fact>
       <Fact name="This page may">{server.readOnly ? "look only" : "look and change"}</Fact>
     </>
@@ -51,7 +53,9 @@ const graceOf = (grace: number | "infinity"): string => grace === "infinity" ? "
 
 const OfChild = ({ child }: { readonly child: Child }) => (
   <>
-    <Fact name="Path"><code>{child.path}</code></Fact>
+    <Fact name="Path">
+      <code>{child.path}</code>
+    </Fact>
     <Fact name="Kind">{app.kindOf(child.path)}{child.significant ? ", significant" : ""}</Fact>
     <Fact name="Incarnation">
       {child.incarnation === 0 ? "never started" : `number ${child.incarnation}`}
@@ -64,7 +68,9 @@ const OfChild = ({ child }: { readonly child: Child }) => (
     <Fact name="Health">{child.health ?? "no health check, or it does not run"}</Fact>
     <Fact name="To stop it gets">
       {graceOf(child.grace)}
-      {child.clampedFrom === undefined ? "" : ` (its supervisor has no more than that; it wants ${graceOf(child.clampedFrom)})`}
+      {child.clampedFrom === undefined
+        ? ""
+        : ` (its supervisor has no more than that; it wants ${graceOf(child.clampedFrom)})`}
     </Fact>
   </>
 )
@@ -86,8 +92,12 @@ const OfGroup = ({ path }: { readonly path: string }) => {
 
 const OfJob = ({ job }: { readonly job: JobInfo }) => (
   <>
-    <Fact name="Command"><code>{plainText(job.command)}</code></Fact>
-    <Fact name="Directory"><code>{job.directory}</code></Fact>
+    <Fact name="Command">
+      <code>{plainText(job.command)}</code>
+    </Fact>
+    <Fact name="Directory">
+      <code>{job.directory}</code>
+    </Fact>
     <Fact name="Process">{processOf(job.state)}</Fact>
     {job.history.length === 0 ? null : (
       <Fact name="Past runs">

@@ -11,7 +11,6 @@ export const Logs = ({ path }: { readonly path: string }) => {
   const stream = useSignal<StreamChoice>("all")
   const match = useSignal("")
   const session = useSession(path, stream.value, match.value)
-  if (!app.isJob(path)) return <p class="empty">{why(path)}</p>
   return (
     <div class="logs">
       {session === undefined ? null : (
@@ -45,13 +44,6 @@ export const Logs = ({ path }: { readonly path: string }) => {
     </div>
   )
 }
-
-const why = (path: string): string =>
-  path === ""
-    ? "Select a process to read its log."
-    : app.kindOf(path) === "manager"
-    ? "A manager has no log of its own; its children may."
-    : "This child runs inside the supervisor's own process, and logs where that does."
 
 /** Opens when somebody stays on a child, not when they pass it by. */
 const settleMillis = 180
@@ -139,8 +131,24 @@ const Reader = ({ children, path, session }: {
               seek(event.shiftKey ? 1 : -1)
             }}
           />
-          <button type="button" class="plain" aria-label="Previous match" title="Previous (Enter)" onClick={() => seek(-1)}>↑</button>
-          <button type="button" class="plain" aria-label="Next match" title="Next (Shift Enter)" onClick={() => seek(1)}>↓</button>
+          <button
+            type="button"
+            class="plain"
+            aria-label="Previous match"
+            title="Previous (Enter)"
+            onClick={() => seek(-1)}
+          >
+            ↑
+          </button>
+          <button
+            type="button"
+            class="plain"
+            aria-label="Next match"
+            title="Next (Shift Enter)"
+            onClick={() => seek(1)}
+          >
+            ↓
+          </button>
         </span>
         <span class="grow" />
         <Copy session={session} />
@@ -153,7 +161,15 @@ const Reader = ({ children, path, session }: {
           {buffer.isPaused ? "Follow" : "Following"}
         </button>
       </div>
-      <div class="scroll lines" ref={view.ref} onScroll={onScroll} tabIndex={0} role="log" aria-live="off" aria-label={`Log of ${path}`}>
+      <div
+        class="scroll lines"
+        ref={view.ref}
+        onScroll={onScroll}
+        tabIndex={0}
+        role="log"
+        aria-live="off"
+        aria-label={`Log of ${path}`}
+      >
         <div class="space" style={{ height: `${buffer.length * height}px` }}>{lines}</div>
         {buffer.length === 0 ? <p class="empty">{session.problem.value ?? "No lines yet."}</p> : null}
       </div>
@@ -170,7 +186,12 @@ const Reader = ({ children, path, session }: {
 }
 
 /** The next line up or down that has it, from the current one or the end. */
-const search = ({ buffer }: LogSession, word: string, current: number | undefined, step: 1 | -1): number | undefined => {
+const search = (
+  { buffer }: LogSession,
+  word: string,
+  current: number | undefined,
+  step: 1 | -1
+): number | undefined => {
   if (word === "" || buffer.length === 0) return undefined
   const count = buffer.length
   const start = current === undefined ? (step === -1 ? count : -1) : current - buffer.dropped

@@ -1,13 +1,14 @@
 /** What is selected: how it is, what can be done about it, and its logs, exits and facts. */
 import * as actions from "./actions.ts"
 import * as app from "./app.ts"
-import { Restarts, Since, Waits } from "./Clock.tsx"
+import { Since, Waits } from "./Clock.tsx"
 import { Events } from "./Events.tsx"
 import { Exits } from "./Exits.tsx"
 import { Facts } from "./Facts.tsx"
 import { Logs } from "./Logs.tsx"
 import { isNarrow, isWide } from "./screen.ts"
 import { StateWord } from "./StateMark.tsx"
+import { plural } from "./words.ts"
 
 const names: Readonly<Record<app.Tab, string>> = { logs: "Logs", exits: "Exits", facts: "Facts", events: "Events" }
 
@@ -40,10 +41,21 @@ export const Panel = () => {
   )
 }
 
-/** Where the timeline stands beside everything, it needs no tab. */
-const available = (): ReadonlyArray<app.Tab> => isWide.value ? ["logs", "exits", "facts"] : ["logs", "exits", "facts", "events"]
+/** Only a process has a log, and the root does not end while anybody looks. Beside a timeline no tab is needed for it. */
+const available = (): ReadonlyArray<app.Tab> => {
+  const path = app.selected.value
+  const tabs: Array<app.Tab> = path === ""
+    ? ["facts"]
+    : app.isJob(path)
+    ? ["logs", "exits", "facts"]
+    : ["exits", "facts"]
+  return isWide.value ? tabs : [...tabs, "events"]
+}
 
-const shownTab = (): app.Tab => available().includes(app.tab.value) ? app.tab.value : "logs"
+const shownTab = (): app.Tab => {
+  const tabs = available()
+  return tabs.includes(app.tab.value) ? app.tab.value : tabs[0]!
+}
 
 const Content = ({ path }: { readonly path: string }) => {
   switch (shownTab()) {
@@ -69,12 +81,18 @@ const Headline = ({ path }: { readonly path: string }) => {
       {child === undefined ? null : (
         <span class="quiet num sentence">
           <Waits child={child} />
-          {child.state._tag === "Running" ? <>for <Since at={child.startedAt} /></> : null}
+          {child.state._tag === "Running"
+            ? (
+              <>
+                for <Since at={child.startedAt} />
+              </>
+            )
+            : null}
         </span>
       )}
       {child === undefined || child.restarts === 0
         ? null
-        : <span class="quiet num">restarts <Restarts child={child} /></span>}
+        : <span class="quiet num">{plural(child.restarts, "restart")}</span>}
     </div>
   )
 }

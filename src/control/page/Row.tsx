@@ -1,5 +1,4 @@
 /** One line of the tree. */
-import { plainText } from "./ansi.ts"
 import * as app from "./app.ts"
 import { Ago, Restarts, Since, WaitsBriefly } from "./Clock.tsx"
 import { memo } from "./memo.ts"
@@ -54,11 +53,15 @@ export const Row = memo((props: Props) => {
       </div>
       <div class="cell kind" role="gridcell">{kind}</div>
       <div class="cell pid num" role="gridcell">{pid}</div>
-      <div class="cell up num" role="gridcell"><Since at={startedAt} /></div>
+      <div class="cell up num" role="gridcell">
+        <Since at={startedAt} />
+      </div>
       <div class="cell restarts num" role="gridcell">
         {child === undefined ? <span class="faint">{group?.restarts}</span> : <Restarts child={child} />}
       </div>
-      <div class="cell last" role="gridcell"><LastExit child={child} /></div>
+      <div class="cell last" role="gridcell">
+        <LastExit child={child} />
+      </div>
       <div class={`cell health ${child?.health ?? ""}`} role="gridcell">{child?.health}</div>
       <Usage name="cpu" series={series} value={(last) => percent(last.cpu.at(-1) ?? 0)} atLeast={10} />
       <Usage name="memory" series={series} value={(last) => bytes(last.memory.at(-1) ?? 0)} atLeast={1e6} />
@@ -70,11 +73,12 @@ const LastExit = ({ child }: { readonly child: Child | undefined }) => {
   const last = child?.history.at(-1)
   if (last === undefined) return null
   const text = endOf(last)
-  const brief = last.exit._tag === "Failure" && isFailure(last) ? plainText(last.exit.cause.message) : text
   return (
     <>
-      <span class={`text${isFailure(last) ? " failed" : ""}`} title={text}>{brief}</span>
-      <span class="note"><Ago at={last.endedAt} /></span>
+      <span class={`text${isFailure(last) ? " failed" : ""}`} title={text}>{text}</span>
+      <span class="note">
+        <Ago at={last.endedAt} />
+      </span>
     </>
   )
 }

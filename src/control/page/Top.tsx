@@ -1,9 +1,18 @@
 /** The first line: what this is, how it is, whether that is live, and what is about all of it. */
 import * as app from "./app.ts"
 import { StateWord } from "./StateMark.tsx"
-import { bytes, left, percent, plural, type Tone, toneOf, wordOf } from "./words.ts"
+import { bytes, left, percent, plural, type Tone, toneOf, tones, toneWords } from "./words.ts"
 
-export const Top = () => (
+export const Top = () =>
+  app.shape.value === 0
+    ? (
+      <header class="top">
+        <Connection />
+      </header>
+    )
+    : <Bar />
+
+const Bar = () => (
   <header class="top">
     <h1>
       <span class="name">{app.server.value?.name ?? "Supervisor"}</span>
@@ -12,7 +21,9 @@ export const Top = () => (
     <Counts />
     <Totals />
     <div class="right">
-      {app.server.value?.readOnly ? <span class="badge" title="Nothing can be changed from this page">read-only</span> : null}
+      {app.server.value?.readOnly
+        ? <span class="badge" title="Nothing can be changed from this page">read-only</span>
+        : null}
       <Connection />
       <input
         id="filter"
@@ -45,31 +56,33 @@ const RootState = () => {
   return root === undefined ? null : <StateWord tag={root.state} />
 }
 
-const order: ReadonlyArray<Tone> = ["good", "busy", "warn", "bad", "rest"]
-
-/** How many are in each state; a click shows them. */
+/** How many are how. Always all of them in the same place, so that a glance is enough; a click shows which. */
 const Counts = () => {
   void app.tick.value
-  const counts = new Map<Parameters<typeof wordOf>[0], number>()
-  for (const { state } of app.model.children.values()) counts.set(state._tag, (counts.get(state._tag) ?? 0) + 1)
-  const sorted = Array.from(counts).toSorted(([a], [b]) => order.indexOf(toneOf(a)) - order.indexOf(toneOf(b)))
+  const counts = new Map<Tone, number>()
+  for (const { state } of app.model.children.values()) {
+    const tone = toneOf(state._tag)
+    counts.set(tone, (counts.get(tone) ?? 0) + 1)
+  }
+  const minWidth = `${String(app.model.children.size).length}ch`
   return (
     <ul class="counts" aria-label="Children by state">
-      {sorted.map(([tag, count]) => {
-        const word = wordOf(tag)
+      {tones.map((tone) => {
+        const word = toneWords[tone]
+        const count = counts.get(tone) ?? 0
         const isOn = app.filter.value === word
         return (
-          <li key={tag}>
+          <li key={tone}>
             <button
               type="button"
-              class={`count ${toneOf(tag)}`}
+              class={`count ${count === 0 ? "faint" : tone}`}
               aria-pressed={isOn}
               title={isOn ? "Show all again" : `Show those that are ${word}`}
               onClick={() => {
                 app.filter.value = isOn ? "" : word
               }}
             >
-              <b>{count}</b> {word}
+              <b style={{ minWidth }}>{count}</b> {word}
             </button>
           </li>
         )

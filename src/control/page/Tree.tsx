@@ -8,7 +8,18 @@ import { isNarrow } from "./screen.ts"
 import { inSight, reveal, useView, type View } from "./virtual.ts"
 
 const columns = ["Name", "State", "Kind", "PID", "Uptime", "Restarts", "Last exit", "Health", "CPU", "Memory"] as const
-const classes = ["name", "status", "kind", "pid num", "up num", "restarts num", "last", "health", "cpu num", "memory num"]
+const classes = [
+  "name",
+  "status",
+  "kind",
+  "pid num",
+  "up num",
+  "restarts num",
+  "last",
+  "health",
+  "cpu num",
+  "memory num"
+]
 
 export const Tree = () => {
   const view = useView()
@@ -52,7 +63,13 @@ export const Tree = () => {
   }
 
   return (
-    <section class="tree" role="treegrid" aria-label="Supervision tree" aria-rowcount={rows.length + 1} aria-colcount={10}>
+    <section
+      class="tree"
+      role="treegrid"
+      aria-label="Supervision tree"
+      aria-rowcount={rows.length + 1}
+      aria-colcount={10}
+    >
       <div role="rowgroup" class="head">
         <div class="row" role="row" aria-rowindex={1}>
           {columns.map((name, index) => (

@@ -28,7 +28,10 @@ const stop = action("stop", "Stop", "x", "Asks it to end, and ends it when its g
 const restart = action("restart", "Restart", "r", "Stops it within its grace and starts it again.", { isHard: true })
 const hold = action("hold", "Hold", "h", "Stops it and keeps it down until it is released.", { isHard: true })
 const release = action("release", "Release", "u", "Lets it start again.")
-const signal = action("signal", "Signal…", "k", "Sends a signal to its process group.", { isHard: true, field: "signal" })
+const signal = action("signal", "Signal…", "k", "Sends a signal to its process group.", {
+  isHard: true,
+  field: "signal"
+})
 const reload = action("reloadChild", "Reload", "g", "Lets it, and all below it, read its settings again.")
 const remove = action("remove", "Remove", undefined, "Stops it and takes it out of the tree.", { isHard: true })
 

@@ -63,8 +63,7 @@ export const visible: ReadonlySignal<ReadonlyArray<rows.Row>> = computed(() => {
 
 export type Kind = "job" | "fiber" | "manager"
 
-export const kindOf = (path: string): Kind =>
-  model.known.has(path) ? "manager" : isJob(path) ? "job" : "fiber"
+export const kindOf = (path: string): Kind => model.known.has(path) ? "manager" : isJob(path) ? "job" : "fiber"
 
 /** Who was ever seen to be a process: between two runs it uses nothing. */
 const jobs = new Set<string>()
@@ -233,4 +232,5 @@ const bodyOf = ({ field }: Action, path: string, said: string): unknown => {
 }
 
 /** `Stopping web/api`. */
-export const titleOf = ({ action, path }: Activity): string => path === "" ? doing[action.verb] : `${doing[action.verb]} ${path}`
+export const titleOf = ({ action, path }: Activity): string =>
+  path === "" ? doing[action.verb] : `${doing[action.verb]} ${path}`

@@ -1,6 +1,6 @@
 /** The tree as the lines that are shown, in order. */
 import type { Model } from "./model.ts"
-import { wordOf } from "./words.ts"
+import { toneOf, toneWords, wordOf } from "./words.ts"
 
 export interface Row {
   readonly path: string
@@ -38,11 +38,13 @@ const row = (model: Model, path: string, level: number, place: number, siblings:
   hasChildren: (model.order.get(path)?.length ?? 0) > 0
 })
 
-/** A filter is a part of the path, or of the word for the state. */
+/** A filter is a part of the path, or of the word for the state, or the word for states like it. */
 const matching = (model: Model, filter: string): ReadonlySet<string> => {
   const found = new Set<string>()
   for (const { path, state } of model.children.values()) {
-    if (!path.toLowerCase().includes(filter) && !wordOf(state._tag).includes(filter)) continue
+    const isIt = path.toLowerCase().includes(filter) || wordOf(state._tag).includes(filter) ||
+      toneWords[toneOf(state._tag)] === filter
+    if (!isIt) continue
     for (let at = path; at !== "" && !found.has(at); at = at.slice(0, Math.max(0, at.lastIndexOf("/")))) found.add(at)
   }
   return found

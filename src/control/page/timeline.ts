@@ -2,7 +2,7 @@
 import { plainText } from "./ansi.ts"
 import { type Change, isSnapshot } from "./wire.ts"
 import type { Child } from "./model.ts"
-import { decisionOf, duration, endOf, isFailure, plural, type Tone, toneOf, wordOf } from "./words.ts"
+import { brief, decisionOf, duration, endOf, isFailure, plural, type Tone, toneOf, wordOf } from "./words.ts"
 
 export interface Moment {
   readonly id: number
@@ -22,7 +22,9 @@ export const tell = (moments: ReadonlyArray<Moment>, changes: ReadonlyArray<Chan
   for (const change of changes.slice(-capacity)) {
     if (isSnapshot(change)) continue
     const said = say(change)
-    if (said !== undefined) more.push({ id: ++count, at: change.at, path: change.path, tone: said[0], text: plainText(said[1]) })
+    if (said !== undefined) {
+      more.push({ id: ++count, at: change.at, path: change.path, tone: said[0], text: plainText(said[1]) })
+    }
   }
   return more.length === 0 ? moments : [...moments, ...more].slice(-capacity)
 }
@@ -54,14 +56,17 @@ const say = (change: Exclude<Change, { readonly children: unknown }>): readonly 
     case "SupervisorTransition":
       return [toneOf(change.to), `supervisor is ${wordOf(change.to)}${change.cause ? `: ${change.cause.message}` : ""}`]
     case "EventsLost":
-      return ["warn", `${plural(change.count, "event")} came too fast and ${change.count === 1 ? "is" : "are"} not shown`]
+      return [
+        "warn",
+        `${plural(change.count, "event")} came too fast and ${change.count === 1 ? "is" : "are"} not shown`
+      ]
   }
 }
 
 type Transition = Extract<Change, { readonly _tag: "ChildTransition" }>
 
 const transition = ({ at, exit, from, to }: Transition): readonly [Tone, string] | undefined => {
-  const why = exit?._tag === "Failure" && exit.cause.kind !== "Interrupt" ? `: ${exit.cause.message}` : ""
+  const why = exit?._tag === "Failure" && exit.cause.kind !== "Interrupt" ? `: ${brief(exit.cause.message)}` : ""
   const tone = toneOf(to._tag)
   switch (to._tag) {
     case "Starting":
@@ -69,7 +74,7 @@ const transition = ({ at, exit, from, to }: Transition): readonly [Tone, string]
     case "Backoff":
       return [tone, `ended${why}; next try in ${((to.until - at) / 1000).toFixed(1)} s`]
     case "GaveUp":
-      return [tone, `gave up: ${to.cause.message}`]
+      return [tone, `gave up: ${brief(to.cause.message)}`]
     case "Pending":
       return exit === undefined ? undefined : [tone, `is pending${why}`]
     case "Running":

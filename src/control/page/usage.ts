@@ -45,7 +45,7 @@ const append = (series: ReadonlyArray<number> = [], value: number): ReadonlyArra
 
 /** The points of a line through the samples, the newest at the right edge, in a box of this size. */
 export const points = (series: ReadonlyArray<number>, width: number, height: number, atLeast: number): string => {
-  const top = Math.max(atLeast, ...series)
+  const top = 1.15 * Math.max(atLeast, ...series)
   const step = width / (samples - 1)
   const from = samples - series.length
   return series

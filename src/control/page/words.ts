@@ -6,6 +6,17 @@ import type { ExitRecord, State } from "./wire.ts"
 /** What a state means to whoever looks: nothing to do, something moves, look here, it is broken, it is at rest. */
 export type Tone = "good" | "busy" | "warn" | "bad" | "rest"
 
+export const tones: ReadonlyArray<Tone> = ["good", "busy", "warn", "bad", "rest"]
+
+/** A word for all states of one tone. */
+export const toneWords: Readonly<Record<Tone, string>> = {
+  good: "running",
+  busy: "moving",
+  warn: "backing off",
+  bad: "down",
+  rest: "at rest"
+}
+
 const states: Readonly<Record<State["_tag"] | Group["state"], readonly [word: string, tone: Tone]>> = {
   Pending: ["pending", "rest"],
   Starting: ["starting", "busy"],
@@ -111,17 +122,22 @@ export const waitsFor = (child: Child, job: Pid | undefined, now: number): strin
 const stopping = (rest: number | undefined, job: Pid | undefined, isInterrupt: boolean): string => {
   const whom = job?.pid === undefined ? "waiting for its end" : `waiting for pid ${job.pid}`
   if (rest === undefined) return whom
+  // When a process is sent SIGKILL, its supervisor does not know: only when it gives it up.
+  if (isInterrupt && job !== undefined) return rest > 0 ? `${whom}, ${left(rest)} at most` : whom
   if (isInterrupt) return rest > 0 ? `${whom}, interrupted in ${left(rest)}` : `${whom}, interrupted`
   return rest > 0 ? `${whom}, SIGKILL in ${left(rest)}` : `${whom}, SIGKILL was sent`
 }
 
+/** What failed, without the command that it failed in: that can be long, and is known. */
+export const brief = (message: string): string =>
+  plainText(message).replace(/^Command ".*" (?=exited|was ended|could not|did not)/s, "")
+
 /** How an incarnation ended, in one line. */
 export const endOf = ({ decision, exit }: ExitRecord): string => {
   if (exit._tag === "Success") return decision === "asked" ? "stopped when asked" : "ended well"
-  const { kind, tag } = exit.cause
-  const message = plainText(exit.cause.message)
+  const { kind, message } = exit.cause
   if (kind === "Interrupt") return decision === "asked" ? "stopped when asked" : "was interrupted"
-  return tag && !message.includes(tag) ? `${tag}: ${message}` : message
+  return brief(message)
 }
 
 export const isFailure = ({ decision, exit }: ExitRecord): boolean =>

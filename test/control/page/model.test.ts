@@ -71,51 +71,64 @@ const perform = (handle: Supervisor.Handle<string>, world: World, step: Step): E
   }
 }
 
-const follow = Effect.fnUntraced(function*(strategy: "one-for-one" | "rest-for-one" | "one-for-all", steps: ReadonlyArray<Step>) {
-  const world = makeWorld()
-  const group = ProcessManager.make("group", [world.child("group/x", 0), world.child("group/y", 20), world.child("group/z", 0)], {
-    strategy,
-    keepAlive: true,
-    escalate: "never",
-    restart: RestartPolicy.always(Schedule.spaced(50))
-  })
-  const app = ProcessManager.make("app", [world.child("a", 40), world.child("b", 0), group], {
-    keepAlive: true,
-    escalate: "never"
-  })
-  const handle = yield* ProcessManager.start(app)
-  const model = Model.make()
-  const seen: Array<Change> = []
-  const reader = yield* Effect.forkScoped(
-    Stream.runForEach(handle.changes, (change) =>
-      Effect.sync(() => {
-        seen.push(change)
-        Model.apply(model, json(change) as Change)
-      })),
-    { startImmediately: true }
-  )
-  yield* settle
-  for (const step of steps) {
-    yield* perform(handle, world, step)
+const follow = Effect.fnUntraced(
+  function*(strategy: "one-for-one" | "rest-for-one" | "one-for-all", steps: ReadonlyArray<Step>) {
+    const world = makeWorld()
+    const group = ProcessManager.make("group", [
+      world.child("group/x", 0),
+      world.child("group/y", 20),
+      world.child("group/z", 0)
+    ], {
+      strategy,
+      keepAlive: true,
+      escalate: "never",
+      restart: RestartPolicy.always(Schedule.spaced(50))
+    })
+    const app = ProcessManager.make("app", [world.child("a", 40), world.child("b", 0), group], {
+      keepAlive: true,
+      escalate: "never"
+    })
+    const handle = yield* ProcessManager.start(app)
+    const model = Model.make()
+    const seen: Array<Change> = []
+    const reader = yield* Effect.forkScoped(
+      Stream.runForEach(handle.changes, (change) =>
+        Effect.sync(() => {
+          seen.push(change)
+          Model.apply(model, json(change) as Change)
+        })),
+      { startImmediately: true }
+    )
     yield* settle
-  }
-  // At rest: nobody is on the way to anywhere.
-  for (let index = 0; index < 3; index++) yield* Effect.andThen(TestClock.adjust("20 seconds"), settle)
-  const unsure = Array.from(model.unsure)
-  for (const path of unsure) Model.correct(model, json(yield* handle.child(path)) as never)
-  const snapshot = json(yield* handle.status)
-  const result = { model: json(Model.snapshotOf(model)), snapshot, unsure, seen }
-  yield* Fiber.interrupt(reader)
-  yield* handle.shutdownNow
-  return result
-}, Effect.scoped)
+    for (const step of steps) {
+      yield* perform(handle, world, step)
+      yield* settle
+    }
+    // At rest: nobody is on the way to anywhere.
+    for (let index = 0; index < 3; index++) yield* Effect.andThen(TestClock.adjust("20 seconds"), settle)
+    const unsure = Array.from(model.unsure)
+    for (const path of unsure) Model.correct(model, json(yield* handle.child(path)) as never)
+    const snapshot = json(yield* handle.status)
+    const result = { model: json(Model.snapshotOf(model)), snapshot, unsure, seen }
+    yield* Fiber.interrupt(reader)
+    yield* handle.shutdownNow
+    return result
+  },
+  Effect.scoped
+)
 
-const parameters = { seed: Number(process.env["FC_SEED"] ?? 41), numRuns: Number(process.env["FC_RUNS"] ?? 60), timeout: 5000 }
+const parameters = {
+  seed: Number(process.env["FC_SEED"] ?? 41),
+  numRuns: Number(process.env["FC_RUNS"] ?? 60),
+  timeout: 5000
+}
 
 /** A group counts what it has restarted, of which single events do not say all. */
 const withoutGroupCounts = (value: unknown): unknown =>
-  JSON.parse(JSON.stringify(value), (_, inner) =>
-    typeof inner === "object" && inner !== null && "children" in inner ? { ...inner, restarts: 0 } : inner)
+  JSON.parse(
+    JSON.stringify(value),
+    (_, inner) => typeof inner === "object" && inner !== null && "children" in inner ? { ...inner, restarts: 0 } : inner
+  )
 
 describe("The page's model", () => {
   it("is what a fresh snapshot says, whatever has happened to single children", () =>
@@ -157,7 +170,15 @@ describe("The page's model", () => {
       const a = model.children.get("a")
       const b = model.children.get("b")
       const to = { _tag: "Stopping", until: undefined } as const
-      Model.apply(model, { _tag: "ChildTransition", at: 5, path: "a", incarnation: 1, from: "Running", to, exit: undefined })
+      Model.apply(model, {
+        _tag: "ChildTransition",
+        at: 5,
+        path: "a",
+        incarnation: 1,
+        from: "Running",
+        to,
+        exit: undefined
+      })
       assert.notStrictEqual(model.children.get("a"), a)
       assert.strictEqual(model.children.get("b"), b)
     })))

@@ -4,9 +4,10 @@ import { Effect, Schedule } from "effect"
 import { ProcessManager, RestartPolicy, Runnable } from "effect-supervisor"
 import { Command, Job } from "effect-supervisor/process"
 import type { Browser, Page } from "playwright-core"
-import { build, freePort, launch, type Opened, open, row, serve, type Served, textOf, until } from "./support.ts"
+import { build, freePort, launch, open, type Opened, row, serve, type Served, textOf, until } from "./support.ts"
 
-const hostile = `\\033[31mred\\033[0m \\033]0;owned\\007\\033[2J<script>document.title = "owned"</script><img src=x onerror=alert(1)>`
+const hostile =
+  `\\033[31mred\\033[0m \\033]0;owned\\007\\033[2J<script>document.title = "owned"</script><img src=x onerror=alert(1)>`
 
 const stubborn = `trap "" TERM; echo ready; while :; do sleep 0.2; done`
 
@@ -58,7 +59,8 @@ const has = async (selector: string, text: string | RegExp) => {
   const all = (await found.first().innerText()).replaceAll(/\s+/g, " ")
   return typeof text === "string" ? all.includes(text) : text.test(all)
 }
-const focused = () => page.evaluate(() => document.activeElement?.getAttribute("data-path") ?? document.activeElement?.id ?? "")
+const focused = () =>
+  page.evaluate(() => document.activeElement?.getAttribute("data-path") ?? document.activeElement?.id ?? "")
 
 describe("The page", () => {
   it("shows the tree: every child with its state in words, and where it stands", async () => {
@@ -69,7 +71,7 @@ describe("The page", () => {
     assert.strictEqual(await row(page, "web/talker").getAttribute("aria-level"), "3")
     assert.strictEqual(await row(page, "web").getAttribute("aria-expanded"), "true")
     assert.match(await textOf(page, `[data-path="web"] .name`), /web rest-for-one/)
-    await until("the counts", () => has(".counts", "1 gave up"))
+    await until("the counts", () => has(".counts", "1 down"))
     await until("usage", () => has(`[data-path="web/talker"] .memory`, "B"))
     assert.strictEqual(await textOf(page, `[data-path="web/talker"] .kind`), "job")
   })
@@ -101,7 +103,10 @@ describe("The page", () => {
     assert.notInclude(await textOf(page, ".lines"), "\u001b")
     assert.notInclude(await textOf(page, ".lines"), "owned\u0007")
     assert.notStrictEqual(await page.title(), "owned")
-    assert.strictEqual(await textOf(page, `[data-path="<img src=x onerror=alert(1)>"] .label`), "<img src=x onerror=alert(1)>")
+    assert.strictEqual(
+      await textOf(page, `[data-path="<img src=x onerror=alert(1)>"] .label`),
+      "<img src=x onerror=alert(1)>"
+    )
   })
 
   it("somebody who reads further up is left alone, and told how much has come", async () => {
@@ -119,7 +124,10 @@ describe("The page", () => {
     await until("only what broke", async () => /^\S+ err something broke$/.test(await lines()))
     await page.getByRole("button", { name: "all", exact: true }).click()
     await page.fill("#match", "line 12")
-    await until("only these", async () => /line 12 of many.*line 129 of many/.test(await lines()) && !/line 13 /.test(await lines()))
+    await until(
+      "only these",
+      async () => /line 12 of many.*line 129 of many/.test(await lines()) && !/line 13 /.test(await lines())
+    )
     await page.fill("#match", "")
     await until("all again", () => has(".lines", "tick"))
     await page.fill("#find", "line 42 of")
@@ -210,7 +218,9 @@ describe("The page", () => {
   it("everything that can be used has a name, and roles fit together", async () => {
     const problems = await page.evaluate(() => {
       const found: Array<string> = []
-      for (const element of document.querySelectorAll("button, input, select, [role=dialog], [role=treegrid], [role=log]")) {
+      for (
+        const element of document.querySelectorAll("button, input, select, [role=dialog], [role=treegrid], [role=log]")
+      ) {
         const label = element.getAttribute("aria-label") ?? element.textContent.trim()
         const labelled = element.closest("label")?.textContent.trim()
         if (label === "" && !labelled) found.push(`no name: ${element.outerHTML.slice(0, 80)}`)
@@ -229,32 +239,37 @@ describe("The page", () => {
     assert.deepStrictEqual(problems, [])
   })
 
-  it.each(["light", "dark"] as const)("text stands out enough from its ground (%s): 4.5 to 1 at least", async (colorScheme) => {
-    await page.emulateMedia({ colorScheme })
-    const faint = await page.evaluate(() => {
-      const channel = (c: number) => (c /= 255) <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4
-      const parse = (color: string) => (color.match(/[\d.]+/g) ?? []).map(Number)
-      const luminance = ([r, g, b]: Array<number>) =>
-        0.2126 * channel(r!) + 0.7152 * channel(g!) + 0.0722 * channel(b!)
-      const ground = (element: Element | null): Array<number> => {
-        for (; element !== null; element = element.parentElement) {
-          const color = parse(getComputedStyle(element).backgroundColor)
-          if (color.length === 3 || color[3] === 1) return color
+  it.each(["light", "dark"] as const)(
+    "text stands out enough from its ground (%s): 4.5 to 1 at least",
+    async (colorScheme) => {
+      await page.emulateMedia({ colorScheme })
+      const faint = await page.evaluate(() => {
+        const channel = (c: number) => (c /= 255) <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4
+        const parse = (color: string) => (color.match(/[\d.]+/g) ?? []).map(Number)
+        const luminance = ([r, g, b]: Array<number>) =>
+          0.2126 * channel(r!) + 0.7152 * channel(g!) + 0.0722 * channel(b!)
+        const ground = (element: Element | null): Array<number> => {
+          for (; element !== null; element = element.parentElement) {
+            const color = parse(getComputedStyle(element).backgroundColor)
+            if (color.length === 3 || color[3] === 1) return color
+          }
+          return [255, 255, 255]
         }
-        return [255, 255, 255]
-      }
-      const found = new Set<string>()
-      for (const element of document.querySelectorAll("body *")) {
-        const own = Array.from(element.childNodes).some((node) => node.nodeType === 3 && node.textContent!.trim() !== "")
-        if (!own || element.closest(":disabled, svg") !== null || element.getClientRects().length === 0) continue
-        const [a, b] = [luminance(parse(getComputedStyle(element).color)), luminance(ground(element))]
-        const contrast = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05)
-        if (contrast < 4.5) found.add(`${element.className || element.tagName} ${contrast.toFixed(2)}`)
-      }
-      return Array.from(found)
-    })
-    assert.deepStrictEqual(faint, [])
-  })
+        const found = new Set<string>()
+        for (const element of document.querySelectorAll("body *")) {
+          const own = Array.from(element.childNodes).some((node) =>
+            node.nodeType === 3 && node.textContent!.trim() !== ""
+          )
+          if (!own || element.closest(":disabled, svg") !== null || element.getClientRects().length === 0) continue
+          const [a, b] = [luminance(parse(getComputedStyle(element).color)), luminance(ground(element))]
+          const contrast = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05)
+          if (contrast < 4.5) found.add(`${element.className || element.tagName} ${contrast.toFixed(2)}`)
+        }
+        return Array.from(found)
+      })
+      assert.deepStrictEqual(faint, [])
+    }
+  )
 
   it("nothing has failed in the console, and nothing was asked of another origin", () => {
     assert.deepStrictEqual(opened.faults, [])
@@ -274,7 +289,6 @@ describe("The page", () => {
     await until("the tree as it is", async () => await state("web/talker") === "stopped")
     assert.strictEqual(await page.locator(".broken").count(), 0)
   }, 20_000)
-
 })
 
 describe("A page that may only look", () => {
@@ -295,7 +309,8 @@ describe("A page that may only look", () => {
 describe("A narrow page", () => {
   it("shows the tree, or what was chosen in it, and never more than its width", async () => {
     const { close, page } = await open(browser, served, { viewport: { width: 390, height: 844 } })
-    const overflow = () => page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth)
+    const overflow = () =>
+      page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth)
     assert.strictEqual(await overflow(), 0)
     await row(page, "web/stubborn").click()
     await page.getByRole("tab", { name: "Logs" }).waitFor()
