@@ -13,10 +13,12 @@
 import { chmodSync, existsSync, globSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { join, resolve, sep } from "node:path"
 import { rolldown } from "rolldown"
+import { bundlePage } from "./page.ts"
 
 const [dir = "dist"] = process.argv.slice(2)
 const commandLine = ["src/cli/main.ts", "src/cli/commands/**", "src/cli/top/**"]
-const files = globSync("src/**/*.ts", { exclude: ["src/**/internal/**", ...commandLine] })
+const elsewhere = ["src/**/internal/**", "src/control/page/**"]
+const files = globSync("src/**/*.ts", { exclude: [...elsewhere, ...commandLine] })
 
 const library = await rolldown({
   input: Object.fromEntries(files.map((file) => [file.slice("src/".length, -".ts".length), file])),
@@ -86,3 +88,5 @@ writeFileSync(
   join(dir, "cli", "LICENSES.txt"),
   `The command line has code of these packages in it.\n\n${licences.join("\n---\n\n")}`
 )
+
+await bundlePage(`${dir}/control/page`)

@@ -164,6 +164,13 @@ const promises: Record<string, ReadonlyArray<string | RegExp>> = {
     "event: web-2 is stopped",
     "event: web-1 is stopped",
     "the tree has ended"
+  ],
+  "22-dashboard.ts": [
+    "the link: 303, and once more: 401",
+    "a stranger: 401",
+    "is it ready? 200",
+    `restart: [{"_tag":"Done","path":"web-1","outcome":"done"},{"_tag":"Done","path":"web-2","outcome":"done"}]`,
+    "the tree has ended"
   ]
 }
 

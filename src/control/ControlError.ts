@@ -245,3 +245,20 @@ export class ListenFailed extends ListenFailedBase {
     return `The control socket ${this.socket} could not be made (${this.detail}). Say another one in the option socket, or make its directory writable.`
   }
 }
+
+const PortUnavailableBase: Tagged<"PortUnavailable", {
+  readonly port: number
+  readonly detail: string
+}> = Data.TaggedError("PortUnavailable")
+
+/**
+ * The dashboard cannot listen on its port.
+ *
+ * @category starting
+ * @since 0.1.0
+ */
+export class PortUnavailable extends PortUnavailableBase {
+  override get message(): string {
+    return `The dashboard cannot listen on port ${this.port} of 127.0.0.1 (${this.detail}). Stop who does, or say another one in the option port; 0 is any that is free.`
+  }
+}

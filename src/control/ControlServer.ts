@@ -26,7 +26,7 @@ import { farewell } from "./internal/farewell.ts"
 import { connections, guard, type Limits, serialization } from "./internal/guard.ts"
 import { handlers } from "./internal/handlers.ts"
 import { listen } from "./internal/listen.ts"
-import { served } from "./internal/root.ts"
+import { attend, served } from "./internal/root.ts"
 import * as socketPath from "./internal/socketPath.ts"
 import * as turnstile from "./internal/turnstile.ts"
 import { version } from "./internal/version.ts"
@@ -56,7 +56,7 @@ export interface Options<E = never, R = never> {
   readonly declared?: ReadonlyArray<Runnable.Runnable<E, R>> | undefined
   /**
    * Reads anew what the children of the root are to be: for `reconcile`, and for `add` in the place of `declared`. The
-   * server itself need not be among them. Default: none.
+   * server itself need not be among them, nor a dashboard. Default: none.
    */
   readonly declare?: Effect.Effect<ReadonlyArray<Runnable.Runnable<E, R>>, unknown, R> | undefined
   /**
@@ -222,7 +222,8 @@ interface Settings extends Limits {
 }
 
 const serve = Effect.fnUntraced(function*(settings: Settings) {
-  const { handle, self } = yield* served
+  const root = yield* served
+  const { handle } = root
   const context = yield* Effect.context<never>()
   const { open, server } = connections(yield* listen(settings.socket ?? socketOf(handle.name)), settings)
   const protocol = yield* RpcServer.makeProtocolSocketServer.pipe(
@@ -246,8 +247,7 @@ const serve = Effect.fnUntraced(function*(settings: Settings) {
     declared: settings.declared,
     reconcile: settings.reconcile,
     waitsFor: settings.waitsFor,
-    complete: (children) =>
-      self === undefined || children.some(({ name }) => name === self.name) ? children : [self, ...children],
+    complete: attend(root),
     context,
     backlog: settings.maxEvents,
     turnstile: yield* turnstile.make,

@@ -34,8 +34,20 @@ export * as ControlSchema from "./ControlSchema.ts"
  */
 export * as ControlServer from "./ControlServer.ts"
 /**
+ * Serves it to browsers, and to programs by HTTP.
+ *
+ * @since 0.1.0
+ */
+export * as Dashboard from "./Dashboard.ts"
+/**
  * Whether a tree lives and serves.
  *
  * @since 0.1.0
  */
 export * as Health from "./Health.ts"
+/**
+ * Sends what a tree shows of itself to a collector.
+ *
+ * @since 0.1.0
+ */
+export * as Telemetry from "./Telemetry.ts"

@@ -32,7 +32,7 @@ export interface Options {
   readonly reconcile: Effect.Effect<ReconcileReport, unknown> | undefined
   readonly waitsFor: ((path: string) => Effect.Effect<ReadonlyArray<string>>) | undefined
   /** Puts what must not be missing into a list of children. */
-  readonly complete: (children: ReadonlyArray<Runnable.Any>) => ReadonlyArray<Runnable.Any>
+  readonly complete: (children: ReadonlyArray<Runnable.Any>) => Effect.Effect<ReadonlyArray<Runnable.Any>>
   /** What is added gets these services. */
   readonly context: Context.Context<never>
   readonly backlog: number
@@ -132,7 +132,7 @@ const reconcile = Effect.fnUntraced(function*(options: Options) {
   if (declare === undefined) {
     return yield* new NotDeclared({ operation, declared: declared.map(({ name }) => name) })
   }
-  const children = complete(yield* declarations(options, operation))
+  const children = yield* complete(yield* declarations(options, operation))
   return yield* Effect.provideContext(
     handle.reconcile(children as ReadonlyArray<Runnable.Runnable<never>>),
     context

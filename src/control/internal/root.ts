@@ -32,3 +32,23 @@ export const served: Effect.Effect<Served, never, Supervisor> = Effect.gen(funct
     self: engine === control.engine ? control.cell.runnable : undefined
   }
 })
+
+/** The servers that are direct children of a supervisor, by it. */
+const servers = new WeakMap<Handle<never>, Map<string, Runnable.Any>>()
+
+/**
+ * Makes known that a server is there, and gives what completes a list of children with all the servers that there are:
+ * who says anew what the application consists of does not mean to end what it is said by.
+ */
+export const attend = (
+  { handle, self }: Served
+): (children: ReadonlyArray<Runnable.Any>) => Effect.Effect<ReadonlyArray<Runnable.Any>> => {
+  const known = servers.get(handle) ?? new Map<string, Runnable.Any>()
+  servers.set(handle, known)
+  if (self !== undefined) known.set(self.name, self)
+  return (children) =>
+    Effect.map(handle.status, (snapshot) => {
+      const there = snapshot.children.flatMap(({ name }) => known.get(name) ?? [])
+      return [...there.filter(({ name }) => !children.some((child) => child.name === name)), ...children]
+    })
+}

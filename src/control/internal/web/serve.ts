@@ -1,0 +1,144 @@
+/**
+ * The dashboard's server: the parts put together, and its end.
+ *
+ * Floor 4.
+ */
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as HttpMiddleware from "effect/http/HttpMiddleware"
+import * as Latch from "effect/Latch"
+import type { Scope } from "effect/Scope"
+import * as Control from "../../../Control.ts"
+import type * as Runnable from "../../../Runnable.ts"
+import type { ReconcileReport, Supervisor } from "../../../Supervisor.ts"
+import { protocolVersion } from "../../ControlApi.ts"
+import type { PortUnavailable } from "../../ControlError.ts"
+import { farewell } from "../farewell.ts"
+import { handlers } from "../handlers.ts"
+import { attend, served } from "../root.ts"
+import * as turnstile from "../turnstile.ts"
+import { version } from "../version.ts"
+import * as assets from "./assets.ts"
+import { caller } from "./calls.ts"
+import { hostsOf } from "./gate.ts"
+import type { Keys } from "./keys.ts"
+import { announce, type Listening } from "./links.ts"
+import { host, listen } from "./listen.ts"
+import * as rates from "./rates.ts"
+import * as routes from "./routes.ts"
+import * as usage from "./usage.ts"
+
+/** The options, with defaults filled in. */
+export interface Settings {
+  readonly port: number
+  /** Of all incarnations: who was let in stays so when the server is restarted. */
+  readonly keys: Keys
+  readonly readOnly: boolean
+  readonly metrics: boolean
+  readonly health: boolean
+  readonly allowedHosts: ReadonlyArray<string>
+  readonly assets: string | undefined
+  readonly declared: ReadonlyArray<Runnable.Any>
+  readonly declare: Effect.Effect<ReadonlyArray<Runnable.Any>, unknown> | undefined
+  readonly reconcile: Effect.Effect<ReconcileReport, unknown> | undefined
+  readonly waitsFor: ((path: string) => Effect.Effect<ReadonlyArray<string>>) | undefined
+  readonly onListening: (listening: Listening) => Effect.Effect<unknown>
+  readonly maxRequestBytes: number
+  readonly maxPerSecond: number
+  readonly maxConnections: number
+  readonly maxStreams: number
+  readonly maxEvents: number
+  readonly requestMillis: number
+  readonly stallMillis: number
+}
+
+/** Often enough for those who check, and for somebody who mistypes. */
+const healthPerSecond = 20
+const strangersPerSecond = 20
+
+const ratesOf = (settings: Settings) =>
+  Effect.all({
+    health: rates.make(healthPerSecond, "This is asked too often. Ask again in a second."),
+    strangers: rates.make(strangersPerSecond, "Too many have come without the token. Come again in a second."),
+    known: rates.make(settings.maxPerSecond, "These are too many requests. Go on in a second.")
+  })
+
+const callerOf = Effect.fnUntraced(function*(settings: Settings, leaving: Effect.Effect<void>) {
+  const root = yield* served
+  const { handle } = root
+  const calls = yield* handlers({
+    handle,
+    info: {
+      name: handle.name,
+      pid: process.pid,
+      version,
+      protocol: protocolVersion,
+      startedAt: yield* Clock.currentTimeMillis,
+      readOnly: settings.readOnly
+    },
+    declare: settings.declare,
+    reconcile: settings.reconcile,
+    waitsFor: settings.waitsFor,
+    declared: settings.declared,
+    complete: attend(root),
+    context: yield* Effect.context<never>(),
+    backlog: settings.maxEvents,
+    turnstile: yield* turnstile.make,
+    leaving
+  })
+  return { handle, caller: caller(calls) }
+})
+
+/** How many requests are under way, open streams included. */
+const counter = () => {
+  let underWay = 0
+  const count = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R | Scope> =>
+    Effect.suspend(() => {
+      underWay++
+      return Effect.andThen(Effect.addFinalizer(() => Effect.sync(() => underWay--)), effect)
+    })
+  return { count, underWay: () => underWay }
+}
+
+/** Requests make no spans: they are about the tree, and none of its work; and a link is a secret. */
+const untraced = Context.make(HttpMiddleware.TracerDisabledWhen, () => true)
+
+export const serve: (settings: Settings) => Effect.Effect<void, PortUnavailable, Supervisor | Scope> = Effect
+  .fnUntraced(function*(settings: Settings) {
+    const leaving = Latch.makeUnsafe(false)
+    const { caller, handle } = yield* callerOf(settings, leaving.await)
+    const { close, open, port, server } = yield* listen(settings)
+    const { keys } = settings
+    const { count, underWay } = counter()
+    const app = yield* routes.app({
+      handle,
+      caller,
+      keys,
+      hosts: hostsOf(port, settings.allowedHosts),
+      // Ports share the cookies of a host.
+      cookie: `effect-supervisor-${port}`,
+      pages: yield* Effect.cached(assets.load(settings.assets)),
+      usage: yield* usage.shared,
+      rates: yield* ratesOf(settings),
+      maxRequestBytes: settings.maxRequestBytes,
+      maxStreams: settings.maxStreams,
+      stallMillis: settings.stallMillis,
+      metrics: settings.metrics,
+      health: settings.health
+    })
+    yield* Effect.provideContext(server.serve(count(app)), Context.merge(yield* Effect.context<Scope>(), untraced))
+    const origin = `http://${host}:${port}`
+    const at: Listening = {
+      origin,
+      port,
+      link: Effect.map(keys.invite, (invitation) => `${origin}/?token=${invitation}`),
+      token: keys.token
+    }
+    yield* announce(handle, at)
+    // The last that is added is the first that is done.
+    yield* Effect.addFinalizer(() => close.pipe(Effect.andThen(leaving.open), Effect.andThen(farewell(open, underWay))))
+    yield* settings.onListening(at)
+    yield* Control.ready
+    yield* Control.shutdown
+  })

@@ -1,0 +1,323 @@
+/** The page in a real browser, against the real server and real processes. */
+import { afterAll, assert, beforeAll, describe, it } from "@effect/vitest"
+import { Effect, Schedule } from "effect"
+import { ProcessManager, RestartPolicy, Runnable } from "effect-supervisor"
+import { Command, Job } from "effect-supervisor/process"
+import type { Browser, Page } from "playwright-core"
+import { build, freePort, launch, open, type Opened, row, serve, type Served, textOf, until } from "./support.ts"
+
+const hostile =
+  `\\033[31mred\\033[0m \\033]0;owned\\007\\033[2J<script>document.title = "owned"</script><img src=x onerror=alert(1)>`
+
+const stubborn = `trap "" TERM; echo ready; while :; do sleep 0.2; done`
+
+const talker = `
+  printf '${hostile}\\n'
+  i=0; while [ $i -lt 300 ]; do echo "line $i of many"; i=$((i+1)); done
+  echo "something broke" >&2
+  while :; do sleep 0.1; i=$((i+1)); echo "tick $i"; done`
+
+const children = () => [
+  ProcessManager.make("web", [
+    Job.runnable("talker", Command.shell(talker), { restart: RestartPolicy.supervised }),
+    Job.runnable("stubborn", Command.shell(stubborn), { grace: "2 seconds", restart: RestartPolicy.supervised })
+  ], { strategy: "rest-for-one" }),
+  ProcessManager.make("jobs", [
+    Runnable.make("flaky", Effect.andThen(Effect.sleep("300 millis"), Effect.fail("out of luck")), {
+      restart: RestartPolicy.onFailure(Schedule.spaced("20 seconds"))
+    }),
+    Runnable.make("lost", Effect.fail("nothing to do"))
+  ], { escalate: "never", autoCleanup: false }),
+  Runnable.idle("<img src=x onerror=alert(1)>")
+]
+
+let browser: Browser
+let assets: Awaited<ReturnType<typeof build>>
+let served: Served
+let opened: Opened
+let page: Page
+
+beforeAll(async () => {
+  browser = await launch()
+  assets = await build()
+  served = await serve(assets.assets, children(), { port: await freePort() })
+  opened = await open(browser, served)
+  page = opened.page
+  await row(page, "web/talker").waitFor()
+}, 30_000)
+
+afterAll(async () => {
+  await browser?.close()
+  await served?.close()
+  assets?.remove()
+}, 20_000)
+
+const state = (path: string) => textOf(page, `.tree [data-path="${path}"] .status`)
+const has = async (selector: string, text: string | RegExp) => {
+  const found = page.locator(selector)
+  if (await found.count() === 0) return false
+  const all = (await found.first().innerText()).replaceAll(/\s+/g, " ")
+  return typeof text === "string" ? all.includes(text) : text.test(all)
+}
+const focused = () =>
+  page.evaluate(() => document.activeElement?.getAttribute("data-path") ?? document.activeElement?.id ?? "")
+
+describe("The page", () => {
+  it("shows the tree: every child with its state in words, and where it stands", async () => {
+    await until("flaky waits", async () => (await state("jobs/flaky")).startsWith("backing off in"))
+    assert.strictEqual(await state("jobs/lost"), "gave up")
+    assert.match(await state("web/talker"), /^running/)
+    assert.strictEqual(await row(page, "web").getAttribute("aria-level"), "2")
+    assert.strictEqual(await row(page, "web/talker").getAttribute("aria-level"), "3")
+    assert.strictEqual(await row(page, "web").getAttribute("aria-expanded"), "true")
+    assert.match(await textOf(page, `[data-path="web"] .name`), /web rest-for-one/)
+    await until("the counts", () => has(".counts", "1 down"))
+    await until("usage", () => has(`[data-path="web/talker"] .memory`, "B"))
+    assert.strictEqual(await textOf(page, `[data-path="web/talker"] .kind`), "job")
+  })
+
+  it("shows what happens while it happens", async () => {
+    await served.run(served.handle.stop("<img src=x onerror=alert(1)>"))
+    await until("it is stopped", async () => await state("<img src=x onerror=alert(1)>") === "stopped")
+    await served.run(served.handle.start("<img src=x onerror=alert(1)>"))
+    await until("it is running", async () => await state("<img src=x onerror=alert(1)>") === "running")
+    await until("the timeline says so", () => has(".aside", "is stopped"))
+    await served.run(served.handle.add(Runnable.idle("late")))
+    await row(page, "late").waitFor()
+    await served.run(served.handle.remove("late"))
+    await row(page, "late").waitFor({ state: "detached" })
+  })
+
+  it("logs follow, in colours, and nothing in them is obeyed", async () => {
+    await row(page, "web/talker").click()
+    await until("the tail", () => has(".lines", "tick"))
+    const count = async () => Number((await textOf(page, ".lines")).match(/tick (\d+)(?!.*tick)/)?.[1] ?? 0)
+    const before = await count()
+    await until("it follows", async () => await count() > before)
+    await page.locator(".lines").focus()
+    await page.keyboard.press("Home")
+    await page.evaluate(() => document.querySelector(".lines")!.scrollTo(0, 0))
+    await until("the beginning", () => has(".lines", "<script>"))
+    assert.strictEqual(await page.locator(".lines script, .lines img, .tree img").count(), 0)
+    assert.strictEqual(await textOf(page, ".lines .c1"), "red")
+    assert.notInclude(await textOf(page, ".lines"), "\u001b")
+    assert.notInclude(await textOf(page, ".lines"), "owned\u0007")
+    assert.notStrictEqual(await page.title(), "owned")
+    assert.strictEqual(
+      await textOf(page, `[data-path="<img src=x onerror=alert(1)>"] .label`),
+      "<img src=x onerror=alert(1)>"
+    )
+  })
+
+  it("somebody who reads further up is left alone, and told how much has come", async () => {
+    const place = () => page.evaluate(() => document.querySelector(".lines")!.scrollTop)
+    const before = await place()
+    await until("unread lines", () => has(".unread", /[2-9] new lines/))
+    assert.strictEqual(await place(), before)
+    await page.locator(".unread").click()
+    await until("it follows again", () => has(".follow", "Following"))
+    await page.locator(".unread").waitFor({ state: "detached" })
+  })
+
+  it("lines are filtered by stream and by text, and found", async () => {
+    await page.getByRole("button", { name: "stderr" }).click()
+    await until("only what broke", async () => /^\S+ err something broke$/.test(await lines()))
+    await page.getByRole("button", { name: "all", exact: true }).click()
+    await page.fill("#match", "line 12")
+    await until(
+      "only these",
+      async () => /line 12 of many.*line 129 of many/.test(await lines()) && !/line 13 /.test(await lines())
+    )
+    await page.fill("#match", "")
+    await until("all again", () => has(".lines", "tick"))
+    await page.fill("#find", "line 42 of")
+    await page.keyboard.press("Enter")
+    await until("it is found", () => has(".lines .current", "line 42 of many"))
+    assert.strictEqual(await textOf(page, ".lines .current mark"), "line 42 of")
+    await page.fill("#find", "")
+    await page.locator(".follow").click()
+  })
+
+  const lines = async () =>
+    (await page.locator(".lines .line:not(.marker)").allInnerTexts()).join(" ").replaceAll(/\s+/g, " ").trim()
+
+  it("lines are copied as text", async () => {
+    await page.context().grantPermissions(["clipboard-read", "clipboard-write"], { origin: served.origin })
+    await page.locator(".copy").click()
+    await until("it is said", () => has(".copy", "Copied"))
+    const copied = await page.evaluate(() => navigator.clipboard.readText())
+    assert.include(copied, "line 299 of many")
+    assert.notInclude(copied, "\u001b")
+  })
+
+  it("an operation asks first, shows what it waits for, and says when it is done", async () => {
+    await row(page, "web/stubborn").click()
+    const before = await served.run(served.handle.child("web/stubborn"))
+    await page.getByRole("button", { name: "Restart", exact: true }).click()
+    const dialog = page.getByRole("dialog")
+    assert.match(await dialog.innerText(), /web\/stubborn/)
+    await page.keyboard.press("Escape")
+    await dialog.waitFor({ state: "detached" })
+    assert.match(await state("web/stubborn"), /^running/, "nothing is done when it is not confirmed")
+    await page.getByRole("button", { name: "Restart", exact: true }).click()
+    await dialog.getByRole("button", { name: "Restart" }).click()
+    await until("its progress", () => has(".activities", /Restarting web\/stubborn waiting for pid \d+/))
+    await until("in the tree too", async () => /^stopping .*left/.test(await state("web/stubborn")))
+    await until("it is done", () => has(".activities", "done"), 8000)
+    await until("it runs again", async () => /^running/.test(await state("web/stubborn")))
+    const { incarnation } = await served.run(served.handle.child("web/stubborn"))
+    assert.strictEqual(incarnation, before.incarnation + 1)
+  })
+
+  it("how a child ended is told with its whole cause", async () => {
+    await row(page, "jobs/lost").click()
+    await page.keyboard.press("2")
+    await until("the cause", () => has(".exits .cause", "nothing to do"))
+    assert.match(await textOf(page, ".exits .exit"), /given up/)
+    await row(page, "web/talker").click()
+    await page.keyboard.press("3")
+    await until("the command", () => has(".content dl", /Command .*printf/))
+    await page.keyboard.press("1")
+  })
+
+  it("everything can be done with keys alone", async () => {
+    await page.keyboard.press("Escape")
+    await page.keyboard.press("Home")
+    await until("the root", async () => await focused() === "")
+    for (const path of ["dashboard", "web", "web/talker"]) {
+      await page.keyboard.press("ArrowDown")
+      await until(`focus on ${path}`, async () => await focused() === path)
+    }
+    await page.keyboard.press("ArrowLeft")
+    await until("focus on its parent", async () => await focused() === "web")
+    await page.keyboard.press("ArrowLeft")
+    await until("web is closed", async () => await row(page, "web").getAttribute("aria-expanded") === "false")
+    assert.strictEqual(await row(page, "web/talker").count(), 0)
+    await page.keyboard.press("ArrowRight")
+    await page.keyboard.press("ArrowRight")
+    await until("focus on its child", async () => await focused() === "web/talker")
+    assert.strictEqual(await page.locator(".tree .body [tabindex='0']").count(), 1)
+    await page.keyboard.press("End")
+    await until("focus on the last", async () => await focused() === "<img src=x onerror=alert(1)>")
+    await page.keyboard.press("x")
+    await page.getByRole("dialog").waitFor()
+    await page.keyboard.press("Enter")
+    await until("it is stopped", async () => await state("<img src=x onerror=alert(1)>") === "stopped")
+    await until("focus is back", async () => await focused() === "<img src=x onerror=alert(1)>")
+    await page.keyboard.press("/")
+    await page.keyboard.type("flak")
+    await until("only what matches", async () => await page.locator(".tree .body .row").count() === 3)
+    await page.keyboard.press("Escape")
+    await until("all again", async () => await page.locator(".tree .body .row").count() > 6)
+    await page.keyboard.press("?")
+    await until("the keys", () => has("dialog", "Keyboard"))
+    await page.keyboard.press("Escape")
+    await page.getByRole("dialog").waitFor({ state: "detached" })
+  })
+
+  it("everything that can be used has a name, and roles fit together", async () => {
+    const problems = await page.evaluate(() => {
+      const found: Array<string> = []
+      for (
+        const element of document.querySelectorAll("button, input, select, [role=dialog], [role=treegrid], [role=log]")
+      ) {
+        const label = element.getAttribute("aria-label") ?? element.textContent.trim()
+        const labelled = element.closest("label")?.textContent.trim()
+        if (label === "" && !labelled) found.push(`no name: ${element.outerHTML.slice(0, 80)}`)
+      }
+      for (const cell of document.querySelectorAll("[role=gridcell], [role=columnheader]")) {
+        if (cell.parentElement?.getAttribute("role") !== "row") found.push("a cell outside of a row")
+      }
+      for (const row of document.querySelectorAll("[role=row]")) {
+        if (row.closest("[role=treegrid]") === null) found.push("a row outside of the grid")
+      }
+      const ids = Array.from(document.querySelectorAll("[id]"), ({ id }) => id)
+      if (new Set(ids).size !== ids.length) found.push("an id is there twice")
+      if (document.documentElement.lang === "") found.push("no language")
+      return found
+    })
+    assert.deepStrictEqual(problems, [])
+  })
+
+  it.each(["light", "dark"] as const)(
+    "text stands out enough from its ground (%s): 4.5 to 1 at least",
+    async (colorScheme) => {
+      await page.emulateMedia({ colorScheme })
+      const faint = await page.evaluate(() => {
+        const channel = (c: number) => (c /= 255) <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4
+        const parse = (color: string) => (color.match(/[\d.]+/g) ?? []).map(Number)
+        const luminance = ([r, g, b]: Array<number>) =>
+          0.2126 * channel(r!) + 0.7152 * channel(g!) + 0.0722 * channel(b!)
+        const ground = (element: Element | null): Array<number> => {
+          for (; element !== null; element = element.parentElement) {
+            const color = parse(getComputedStyle(element).backgroundColor)
+            if (color.length === 3 || color[3] === 1) return color
+          }
+          return [255, 255, 255]
+        }
+        const found = new Set<string>()
+        for (const element of document.querySelectorAll("body *")) {
+          const own = Array.from(element.childNodes).some((node) =>
+            node.nodeType === 3 && node.textContent!.trim() !== ""
+          )
+          if (!own || element.closest(":disabled, svg") !== null || element.getClientRects().length === 0) continue
+          const [a, b] = [luminance(parse(getComputedStyle(element).color)), luminance(ground(element))]
+          const contrast = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05)
+          if (contrast < 4.5) found.add(`${element.className || element.tagName} ${contrast.toFixed(2)}`)
+        }
+        return Array.from(found)
+      })
+      assert.deepStrictEqual(faint, [])
+    }
+  )
+
+  it("nothing has failed in the console, and nothing was asked of another origin", () => {
+    assert.deepStrictEqual(opened.faults, [])
+  })
+
+  it("says that the connection is gone, tries again, and goes on where the tree is by then", async () => {
+    await page.context().setOffline(true)
+    await served.run(served.handle.restart("dashboard")).catch(() => undefined)
+    await until("it says so", () => has(".broken", "Next try"), 8000)
+    await page.context().setOffline(false)
+  }, 15_000)
+
+  it("a page whose session is over says how to get another, which then works", async () => {
+    await until("it says so", () => has(".broken", "session is over"), 12_000)
+    await served.run(served.handle.stop("web/talker"))
+    await page.goto(await served.link())
+    await until("the tree as it is", async () => await state("web/talker") === "stopped")
+    assert.strictEqual(await page.locator(".broken").count(), 0)
+  }, 20_000)
+})
+
+describe("A page that may only look", () => {
+  it("offers nothing to do", async () => {
+    const other = await serve(assets.assets, children(), { readOnly: true })
+    const { close, faults, page } = await open(browser, other)
+    await row(page, "web/talker").click()
+    await until("it says so", async () => (await textOf(page, ".top")).includes("read-only"))
+    assert.strictEqual(await page.getByRole("toolbar", { name: "Actions" }).count(), 0)
+    await page.keyboard.press("x")
+    assert.strictEqual(await page.getByRole("dialog").count(), 0)
+    assert.deepStrictEqual(faults, [])
+    await close()
+    await other.close()
+  }, 15_000)
+})
+
+describe("A narrow page", () => {
+  it("shows the tree, or what was chosen in it, and never more than its width", async () => {
+    const { close, page } = await open(browser, served, { viewport: { width: 390, height: 844 } })
+    const overflow = () =>
+      page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth)
+    assert.strictEqual(await overflow(), 0)
+    await row(page, "web/stubborn").click()
+    await page.getByRole("tab", { name: "Logs" }).waitFor()
+    assert.strictEqual(await page.locator(".tree").count(), 0)
+    assert.strictEqual(await overflow(), 0)
+    await page.getByRole("button", { name: "‹ Tree" }).click()
+    await row(page, "web/stubborn").waitFor()
+    await close()
+  }, 15_000)
+})
