@@ -10,11 +10,13 @@ import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
 import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
 import * as NodePath from "@effect/platform-node/NodePath"
+import * as Redacted from "effect/Redacted"
 import * as References from "effect/References"
 import type { LogLevel } from "effect/LogLevel"
 import { closeSync, writeSync } from "node:fs"
 import { dirname, resolve } from "node:path"
 import { byName } from "../control/internal/socketPath.ts"
+import * as Telemetry from "../control/Telemetry.ts"
 import * as NodeJobs from "../process/NodeJobs.ts"
 import { exitCodes } from "./CliError.ts"
 import * as Config from "./config/Config.ts"
@@ -26,7 +28,7 @@ import type { Ready } from "./internal/detach.ts"
 import * as runLogger from "./internal/runLogger.ts"
 import { Output } from "./internal/runOutput.ts"
 import { Screen } from "./internal/runScreen.ts"
-import { Session } from "./internal/runSession.ts"
+import { type DashboardOptions, Session } from "./internal/runSession.ts"
 import * as stateDirectory from "./internal/stateDirectory.ts"
 import { choose } from "./internal/style.ts"
 import { count, duration } from "./internal/words.ts"
@@ -46,6 +48,8 @@ export interface RunOptions {
   readonly color: boolean | undefined
   readonly json: boolean
   readonly raw: boolean
+  /** The port of the dashboard, over what the configuration says; `undefined`: as that says. */
+  readonly dashboard: number | undefined
   /** Whether there is a line at the bottom, if there is a terminal. */
   readonly status: boolean
   readonly logLevel: LogLevel | undefined
@@ -158,6 +162,7 @@ const runConfig = Effect.fnUntraced(function*(config: SupervisorConfig, options:
   const session: Session = new Session({
     load: loader(options),
     config,
+    dashboard: dashboardOf(config, options),
     socket,
     screen,
     style,
@@ -179,7 +184,7 @@ const runConfig = Effect.fnUntraced(function*(config: SupervisorConfig, options:
     Effect.ensuring(Effect.sync(() => records.remove(running))),
     Effect.provide(Layer.merge(
       NodeJobs.layer({ directory: config.logDirectory ?? stateDirectory.jobs(directory, config.name) }),
-      Logger.layer([logger])
+      telemetry(config).pipe(Layer.provideMerge(Logger.layer([logger])))
     )),
     options.logLevel === undefined
       ? (effect) => effect
@@ -188,6 +193,25 @@ const runConfig = Effect.fnUntraced(function*(config: SupervisorConfig, options:
   yield* screen.flush
   return code
 })
+
+const telemetry = ({ name, telemetry }: SupervisorConfig): Layer.Layer<never> =>
+  Telemetry.layer({ endpoint: telemetry?.otlp, serviceName: process.env["OTEL_SERVICE_NAME"] ?? name })
+
+/** What the configuration and the command line say of the dashboard, and with it of metrics. */
+const dashboardOf = (
+  { dashboard, telemetry }: SupervisorConfig,
+  { dashboard: port }: RunOptions
+): DashboardOptions | undefined => {
+  const token = process.env["EFFECT_SUPERVISOR_TOKEN"]
+  const metrics = telemetry?.prometheus
+  const wanted = dashboard ?? (port !== undefined ? {} : metrics === true ? { readOnly: true } : undefined)
+  return wanted && {
+    ...wanted,
+    token: wanted.token ?? (token === undefined ? undefined : Redacted.make(token)),
+    port: port ?? wanted.port,
+    metrics
+  }
+}
 
 /** Whoever has started this may have gone. */
 const tell = (descriptor: number, ready: Ready): void => {

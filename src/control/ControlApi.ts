@@ -92,6 +92,16 @@ export interface Details {
 }
 
 /**
+ * An address that lets one browser in, once; `undefined` if no dashboard listens.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface DashboardLink {
+  readonly link: string | undefined
+}
+
+/**
  * Which children: a name or a path, such as `"web/worker-3"`, or a glob, such as `"web*"` (children of the root),
  * `"backend/**"` (all below backend) or `"**\/worker-*"` (at any depth).
  *
@@ -227,6 +237,7 @@ export type Calls =
     ReconcileReport,
     NotDeclared | DeclareFailed | DuplicateChild | MaxChildrenReached | SupervisorClosed | Forbidden
   >
+  | Call<"dashboard", Nothing, DashboardLink, Refused>
   | Call<"shutdown", Nothing, void, Forbidden>
   | Call<"shutdownNow", Nothing, void, Forbidden>
 
@@ -343,6 +354,11 @@ export const ControlApi: RpcGroup.RpcGroup<Calls> = RpcGroup.make(
     error: declaring
   }),
   Rpc.make("reconcile", { payload: nothing, success: ControlSchema.ReconcileReport, error: declaring }),
+  Rpc.make("dashboard", {
+    payload: nothing,
+    success: plain<DashboardLink>()(Struct({ link: orUndefined(Text) })),
+    error: errors.oneOf<Refused>()
+  }),
   Rpc.make("shutdown", { payload: nothing, success: done, error: errors.oneOf<Forbidden>() }),
   Rpc.make("shutdownNow", { payload: nothing, success: done, error: errors.oneOf<Forbidden>() })
 )

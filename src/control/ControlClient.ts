@@ -128,6 +128,8 @@ export interface Client {
       options?: Omit<LogsFollow, "path">
     ) => Stream.Stream<LogEntry, NotAJob | LogsUnavailable | CallError>
   }
+  /** A new link to the dashboard, good for one use within an hour; `undefined` if no dashboard listens. */
+  readonly dashboard: Effect.Effect<string | undefined, CallError>
   /** Asks everything to stop, and does not wait for it: see `watch` and `closed`. */
   readonly shutdown: Effect.Effect<void, ChangeError>
   /** As `shutdown`, but without waiting for any grace. */
@@ -213,6 +215,7 @@ const fromRemote = (remote: Remote, socket: string, server: ServerInfo, closed: 
       query: (path, options) => feed(remote["logs.query"]({ ...options, path })),
       follow: (path, options) => feed(remote["logs.follow"]({ ...options, path }))
     },
+    dashboard: Effect.map(call(remote.dashboard({})), ({ link }) => link),
     shutdown: call(remote.shutdown({})),
     shutdownNow: call(remote.shutdownNow({})),
     closed

@@ -7,6 +7,7 @@ import * as Command from "effect/cli/Command"
 import type { Failure } from "../CliError.ts"
 import { all } from "../internal/globals.ts"
 import { config } from "./config.ts"
+import { dashboard } from "./dashboard.ts"
 import { events } from "./events.ts"
 import { logs } from "./logs.ts"
 import { ps } from "./ps.ts"
@@ -29,7 +30,7 @@ export const root = (name: string): Command.Command<string, {}, {}, Failure, nev
     Command.withDescription(description),
     Command.withSubcommands([
       { group: "Bring up and down", commands: [run, up, shutdown, config] },
-      { group: "See", commands: [ps, tree, top, logs, why, events, wait] },
+      { group: "See", commands: [ps, tree, top, dashboard, logs, why, events, wait] },
       { group: "Steer (names, paths or globs)", commands: [start, stop, restart, reload, signal, hold, release] }
     ]),
     Command.withGlobalFlags(all)

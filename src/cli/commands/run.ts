@@ -20,13 +20,15 @@ import { perform } from "./verbs.ts"
 
 interface Background {
   readonly file: string | undefined
+  readonly dashboard: Option.Option<number>
   readonly timeout: Option.Option<number>
 }
 
-const background = Effect.fnUntraced(function*({ file, timeout }: Background) {
+const background = Effect.fnUntraced(function*({ dashboard, file, timeout }: Background) {
   const before = performance.now()
   const started = yield* detach({
     file,
+    dashboard: Option.getOrUndefined(dashboard),
     name: Option.getOrUndefined(yield* Name),
     socket: Option.getOrUndefined(yield* Socket),
     timeout: Option.getOrUndefined(timeout)
@@ -43,6 +45,13 @@ const background = Effect.fnUntraced(function*({ file, timeout }: Background) {
 
 const timeout = flags.duration("timeout", "In the background: how long to wait until all is ready; default: 60s")
 
+const dashboard = Flag.Int("dashboard").pipe(
+  Flag.withDescription("Serve the web page on this port of 127.0.0.1; 0: any that is free"),
+  Flag.withMetavar("port"),
+  Flag.filter((port) => port >= 0 && port <= 65_535, (port) => `${port} is no port. Write 0 to 65535.`),
+  Flag.optional
+)
+
 const file = Argument.String("config").pipe(
   Argument.withDescription(
     "supervisor.config.ts, Procfile, process-compose.yaml, or a directory with one; default: the working directory"
@@ -55,6 +64,7 @@ interface RunInput {
   readonly raw: boolean
   readonly status: boolean
   readonly timeout: Option.Option<number>
+  readonly dashboard: Option.Option<number>
   readonly report: Option.Option<number>
   readonly file: Option.Option<string>
 }
@@ -69,12 +79,13 @@ export const run: Command.Command<"run", RunInput, {}, Failure, Globals> = Comma
       Flag.withDefault(true)
     ),
     timeout,
+    dashboard,
     report: Flag.Int("report").pipe(Flag.optional, Flag.withHidden),
     file
   },
   Effect.fnUntraced(function*(input: RunInput) {
     const file = Option.getOrUndefined(input.file)
-    if (input.detach) return yield* background({ file, timeout: input.timeout })
+    if (input.detach) return yield* background({ file, dashboard: input.dashboard, timeout: input.timeout })
     const { run } = yield* runner
     const name = Option.getOrUndefined(yield* Name)
     const socket = Option.getOrUndefined(yield* Socket)
@@ -83,7 +94,10 @@ export const run: Command.Command<"run", RunInput, {}, Failure, Globals> = Comma
     const logLevel = Option.getOrUndefined(yield* GlobalFlag.LogLevel)
     const report = Option.getOrUndefined(input.report)
     const { raw, status } = input
-    const code = yield* Effect.promise(() => run({ file, name, socket, color, json, raw, status, logLevel, report }))
+    const dashboard = Option.getOrUndefined(input.dashboard)
+    const code = yield* Effect.promise(() =>
+      run({ file, dashboard, name, socket, color, json, raw, status, logLevel, report })
+    )
     if (code !== 0) return yield* new Exit({ code })
   })
 ).pipe(
@@ -93,14 +107,15 @@ export const run: Command.Command<"run", RunInput, {}, Failure, Globals> = Comma
 )
 
 interface UpInput {
+  readonly dashboard: Option.Option<number>
   readonly timeout: Option.Option<number>
   readonly file: Option.Option<string>
 }
 
 export const up: Command.Command<"up", UpInput, {}, Failure, Globals> = Command.make(
   "up",
-  { timeout, file },
-  (input: UpInput) => background({ file: Option.getOrUndefined(input.file), timeout: input.timeout })
+  { timeout, dashboard, file },
+  ({ dashboard, file, timeout }: UpInput) => background({ file: Option.getOrUndefined(file), dashboard, timeout })
 ).pipe(Command.withDescription("Run a configuration in the background; done when all is ready"))
 
 interface StartInput {
@@ -118,5 +133,7 @@ export const start: Command.Command<"start", StartInput, {}, Failure, Globals> =
     )
   },
   ({ targets, timeout }: StartInput) =>
-    targets.length > 0 ? perform("start", { targets }) : background({ file: undefined, timeout })
+    targets.length > 0
+      ? perform("start", { targets })
+      : background({ file: undefined, dashboard: Option.none(), timeout })
 ).pipe(Command.withDescription("Start children; without any: the supervisor in the background, as esv up"))

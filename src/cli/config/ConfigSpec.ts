@@ -9,6 +9,7 @@ import type { FileSystem } from "effect/FileSystem"
 import type * as Layer from "effect/Layer"
 import type { Path } from "effect/Path"
 import type { ChildProcessSpawner } from "effect/process/ChildProcessSpawner"
+import type { Redacted } from "effect/Redacted"
 import type * as Scope from "effect/Scope"
 import type { ManagerOptions } from "../../ManagerOptions.ts"
 import type { RestartPolicy } from "../../RestartPolicy.ts"
@@ -278,10 +279,17 @@ export interface ConfigSpec extends Omit<ManagerOptions, "autoCleanup" | "keepAl
  * @since 0.1.0
  */
 export interface DashboardSpec {
-  /** Default: one that is free. */
+  /** Default: 4790. 0 is one that is free. */
   readonly port?: number | undefined
   /** It shows, and takes no commands. Default: false. */
   readonly readOnly?: boolean | undefined
+  /**
+   * What programs show, such as Prometheus; of 32 characters at least. Default: what the variable
+   * `EFFECT_SUPERVISOR_TOKEN` says, or a new one in each process.
+   */
+  readonly token?: Redacted | undefined
+  /** By which names it may be called beside 127.0.0.1 and localhost: those of a proxy. Default: none. */
+  readonly allowedHosts?: ReadonlyArray<string> | undefined
 }
 
 /**
@@ -291,7 +299,10 @@ export interface DashboardSpec {
  * @since 0.1.0
  */
 export interface TelemetrySpec {
-  /** Serve metrics for Prometheus. Default: false. */
+  /**
+   * Serve `/metrics` for Prometheus, to whoever has the token of the dashboard. It is served by the dashboard; where there
+   * is none, by one that is read-only. Default: true where there is a dashboard.
+   */
   readonly prometheus?: boolean | undefined
   /** Send traces, metrics and logs to this OTLP address. Default: none. */
   readonly otlp?: string | undefined

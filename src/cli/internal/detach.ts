@@ -18,6 +18,7 @@ export interface Detached {
   readonly file: string | undefined
   readonly name: string | undefined
   readonly socket: string | undefined
+  readonly dashboard: number | undefined
   /** How long to wait until all is ready, in milliseconds. Default: a minute. */
   readonly timeout: number | undefined
 }
@@ -52,7 +53,7 @@ const openLog = (file: string): { readonly fd: number; readonly from: number } =
   return { fd: openSync(file, "w", 0o600), from: 0 }
 }
 
-const launch = ({ file, name, socket }: Detached, fd: number): ChildProcess =>
+const launch = ({ dashboard, file, name, socket }: Detached, fd: number): ChildProcess =>
   spawn(
     process.execPath,
     [
@@ -62,6 +63,7 @@ const launch = ({ file, name, socket }: Detached, fd: number): ChildProcess =>
       ...file === undefined ? [] : [file],
       ...name === undefined ? [] : ["--name", name],
       ...socket === undefined ? [] : ["--socket", socket],
+      ...dashboard === undefined ? [] : ["--dashboard", String(dashboard)],
       "--report",
       String(reportFd)
     ],

@@ -10,6 +10,7 @@ import type * as FileSystem from "effect/FileSystem"
 import * as Latch from "effect/Latch"
 import type * as Path from "effect/Path"
 import * as ControlServer from "../../control/ControlServer.ts"
+import * as Dashboard from "../../control/Dashboard.ts"
 import * as Control from "../../Control.ts"
 import { Jobs } from "../../process/Jobs.ts"
 import * as ExitStatus from "../../process/ExitStatus.ts"
@@ -44,18 +45,30 @@ export interface SessionOptions {
   readonly output: ((until: Effect.Effect<void>) => Output) | undefined
   /** Says something of the supervisor's own. */
   readonly say: (text: string) => void
+  readonly dashboard: DashboardOptions | undefined
   /** Called once when the server listens, and once when all is ready. */
   readonly onListening: Effect.Effect<void>
   readonly settleMillis: number
   readonly onReady: (children: number) => Effect.Effect<void>
 }
 
+/** What a person says of the dashboard. */
+export type DashboardOptions = Pick<
+  Dashboard.Options,
+  "port" | "readOnly" | "token" | "metrics" | "allowedHosts"
+>
+
 type Root = Handle<unknown>
 
 /** Why it ends, if it was not by a child that failed. */
 type Ending = { readonly _tag: "Signal"; readonly signal: string } | { readonly _tag: "Child"; readonly path: string }
 
-export const names = { control: "(control)", signals: "(signals)", console: "(console)" } as const
+export const names = {
+  control: "(control)",
+  dashboard: "(dashboard)",
+  signals: "(signals)",
+  console: "(console)"
+} as const
 
 const changes = ({ restarted, started, stopped }: ReconcileReport): string => {
   const parts = [
@@ -76,7 +89,9 @@ export class Session {
 
   constructor(options: SessionOptions) {
     this.options = options
-    this.beside = [this.server(), this.signals(), this.console()]
+    const { dashboard } = options
+    const page = dashboard === undefined ? [] : [this.page(dashboard)]
+    this.beside = [this.server(), ...page, this.signals(), this.console()]
   }
 
   /** Until its end; answers with the exit code. */
@@ -129,21 +144,37 @@ export class Session {
   // ------------------------------------------------------------------------------------------------- beside the children
 
   private server(): Config.Child {
-    const { load, socket } = this.options
-    return ControlServer.runnable<unknown, Services | Supervisor>({
-      name: names.control,
-      socket,
+    const { socket } = this.options
+    return ControlServer.runnable<unknown, Services | Supervisor>({ ...this.application, name: names.control, socket })
+  }
+
+  private page(dashboard: DashboardOptions): Config.Child {
+    return Dashboard.runnable<unknown, Services | Supervisor>({
+      ...this.application,
+      ...dashboard,
+      name: names.dashboard,
+      onListening: ({ link, origin }) =>
+        Effect.map(link, (link) => {
+          this.options.say(`dashboard on ${origin}, for one browser: ${link}`)
+        })
+    })
+  }
+
+  /** What the servers are told of the application. */
+  private get application() {
+    const { load } = this.options
+    return {
       declare: Effect.map(load, (config) => [
         ...this.beside,
         ...config.children.flatMap(({ name }) => Config.toChild(config, name) ?? [])
       ]),
       reconcile: Effect.suspend(() => this.reconcile),
-      waitsFor: (path) =>
+      waitsFor: (path: string) =>
         this.root === undefined ? Effect.succeed([]) : Effect.map(
           Config.waiting(this.root),
           (waiting) => waiting.flatMap((one) => one.child === path ? one.for.map(({ text }) => text) : [])
         )
-    })
+    } satisfies ControlServer.Options<unknown, Services | Supervisor>
   }
 
   private readonly reconcile = Effect.gen({ self: this }, function*() {

@@ -21,6 +21,7 @@ import * as logs from "./logs.ts"
 import { resolve } from "./targets.ts"
 import type { Turnstile } from "./turnstile.ts"
 import { watch } from "./watch.ts"
+import { linkOf } from "./web/links.ts"
 
 export interface Options {
   readonly handle: Handle<never>
@@ -192,6 +193,7 @@ export const handlers = (options: Options): Handlers => {
       ),
     add: ({ name }) => change(`add("${name}")`, addByName(options, name)),
     reconcile: () => change("reconcile", reconcile(options)),
+    dashboard: () => Effect.map(linkOf(handle), (link) => ({ link })),
     shutdown: () => change("shutdown", afterAnswer(handle.shutdown)),
     shutdownNow: () => change("shutdownNow", afterAnswer(handle.shutdownNow))
   })

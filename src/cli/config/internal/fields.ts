@@ -47,6 +47,11 @@ export const replicas: Schema.declare<number> = is(
 )
 export const factor: Schema.declare<number> = is("a number of at least 1", (u) => typeof u === "number" && u >= 1)
 export const port: Schema.declare<number> = is("a port from 1 to 65535", (u) => isPort(u))
+export const portOrAny: Schema.declare<number> = is("a port from 0 to 65535", (u) => u === 0 || isPort(u))
+export const secret: Schema.declare<Redacted.Redacted> = is(
+  "a Redacted text of 32 characters at least",
+  (u) => Redacted.isRedacted(u) && String(Redacted.value(u)).length >= 32
+)
 export const signal: Schema.declare<Signal> = is(
   `the name of a signal, such as "SIGTERM"`,
   (u) => typeof u === "string" && Object.hasOwn(constants.signals, u)

@@ -152,7 +152,12 @@ export const config: Schema.Schema<LooseConfig> = Schema.Struct({
   logDirectory: optional(field.nonEmpty),
   dashboard: optional(
     Schema.Union([
-      Schema.Struct({ port: optional(field.port), readOnly: optional(field.boolean) }),
+      Schema.Struct({
+        port: optional(field.portOrAny),
+        readOnly: optional(field.boolean),
+        token: optional(field.secret),
+        allowedHosts: optional(Schema.Array(field.nonEmpty))
+      }),
       field.boolean
     ])
   ),
