@@ -11,7 +11,8 @@ import * as Cause from "effect/Cause"
 import * as Stream from "effect/Stream"
 import * as ControlClient from "../../../control/ControlClient.ts"
 import type { LogEntry } from "../../../process/LogStore.ts"
-import { due, type Measured, type Message, type Model } from "../Model.ts"
+import type { Measured, Message, Model } from "../Model.ts"
+import { due } from "../Query.ts"
 
 export interface Hub {
   readonly address: ControlClient.Address
