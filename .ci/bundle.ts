@@ -15,7 +15,7 @@ import { join, resolve, sep } from "node:path"
 import { rolldown } from "rolldown"
 
 const [dir = "dist"] = process.argv.slice(2)
-const commandLine = ["src/cli/main.ts", "src/cli/commands/**", "src/cli/top/**"]
+const commandLine = ["src/cli/{main,program}.ts", "src/cli/commands/**", "src/cli/top/**"]
 const files = globSync("src/**/*.ts", { exclude: ["src/**/internal/**", ...commandLine] })
 
 const library = await rolldown({

@@ -1,4 +1,3 @@
-#!/usr/bin/env node
 /**
  * The command line: `effect-supervisor`, or `esv` for short.
  *
@@ -83,9 +82,12 @@ const services = Layer.mergeAll(
   CliOutput.layerPresenter(presenter)
 )
 
-const exit = await Effect.runPromiseExit(
-  Effect.provide(Command.runWith(root(name), { version, renderErrors: true })(args), services)
-)
-const code = Exit.isSuccess(exit) ? exitCodes.ok : codeOf(exit.cause)
-// Whatever is still open is not worth waiting for, but what was written is.
-process.stdout.write("", () => process.exit(code))
+/** Does what the command line says, and ends the process. */
+export const main = async (): Promise<void> => {
+  const exit = await Effect.runPromiseExit(
+    Effect.provide(Command.runWith(root(name), { version, renderErrors: true })(args), services)
+  )
+  const code = Exit.isSuccess(exit) ? exitCodes.ok : codeOf(exit.cause)
+  // Whatever is still open is not worth waiting for, but what was written is.
+  process.stdout.write("", () => process.exit(code))
+}
