@@ -151,12 +151,20 @@ const changes = ({ kind, waitsFor }: Facts, child: ChildSnapshot): boolean =>
 const measureEvery = 2000
 
 /**
+ * A child that is to be asked for, and of which moment of its life the answer will be.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Due = Omit<Measured, "details">
+
+/**
  * The children that are to be asked for now: those that are seen and have changed, or run and were asked long ago.
  *
  * @category getters
  * @since 0.1.0
  */
-export const due = (model: Model, now: number): ReadonlyArray<Omit<Measured, "details">> => {
+export const due = (model: Model, now: number): ReadonlyArray<Due> => {
   if (model.link._tag !== "Connected") return []
   const rows = rowsOf(model)
   const seen = model.mode._tag === "Reading" ? rows.filter(({ child }) => child.path === model.selected) : seenOf(
