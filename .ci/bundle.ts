@@ -16,7 +16,7 @@ import { rolldown } from "rolldown"
 import { bundlePage } from "./page.ts"
 
 const [dir = "dist"] = process.argv.slice(2)
-const commandLine = ["src/cli/main.ts", "src/cli/commands/**", "src/cli/top/**"]
+const commandLine = ["src/cli/{main,program}.ts", "src/cli/commands/**", "src/cli/top/**"]
 const elsewhere = ["src/**/internal/**", "src/control/page/**"]
 const files = globSync("src/**/*.ts", { exclude: [...elsewhere, ...commandLine] })
 

@@ -1,3 +1,4 @@
+// oxlint-disable eslint/no-await-in-loop -- what is looked at happens one after the other
 import { afterEach, assert, beforeAll, describe, it } from "@effect/vitest"
 import { execFileSync } from "node:child_process"
 import {

@@ -1,3 +1,4 @@
+// oxlint-disable eslint/no-await-in-loop -- what is looked at happens one after the other
 /** What the tests of the command line share: the real program, in a directory of its own. */
 import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process"
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"

@@ -10,7 +10,8 @@ import { pane } from "./internal/pane.ts"
 import { type Line, paint, span } from "./internal/style.ts"
 import { table } from "./internal/table.ts"
 import * as text from "./internal/text.ts"
-import { layoutOf, type Model, rowsOf, seenOf, smallest } from "./Model.ts"
+import type { Model } from "./Model.ts"
+import { layoutOf, rowsOf, seenOf, smallest } from "./Query.ts"
 
 /**
  * What is drawn in, and when.

@@ -1,6 +1,7 @@
 import { assert, it } from "@effect/vitest"
 import * as fc from "fast-check"
-import { initial, type Message, rowsOf, seenOf } from "../../../src/cli/top/Model.ts"
+import { initial, type Message } from "../../../src/cli/top/Model.ts"
+import { rowsOf, seenOf } from "../../../src/cli/top/Query.ts"
 import type { SupervisorEvent } from "../../../src/SupervisorEvent.ts"
 import type { State } from "../../../src/State.ts"
 import { update } from "../../../src/cli/top/Update.ts"

@@ -109,7 +109,7 @@ layer(App.layer, { excludeTestServices: true, timeout: "30 seconds" })("in a rea
       const top = yield* open(socket)
       yield* top.see(/worker-1 .*job/)
       const before = top.emulator.written
-      yield* top.see(/UP LAST EXIT\n[^]*control .* \ds/)
+      // Time is what this is about: how much is written in some of it.
       yield* Effect.sleep("2 seconds")
       // The clock, times and figures of some lines, not screens of 24 lines twenty times a second.
       assert.isBelow(top.emulator.written - before, 8 * 24 * 80)

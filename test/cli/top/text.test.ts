@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as fc from "fast-check"
 import { bytes, cut, duration, fit, printable, width, wrap } from "../../../src/cli/top/internal/text.ts"
+import { paint, span } from "../../../src/cli/top/internal/style.ts"
 
 describe("text of others", () => {
   const cases: ReadonlyArray<readonly [what: string, from: string, to: string]> = [
@@ -33,6 +34,16 @@ describe("text of others", () => {
 
   it("a line of a megabyte costs no more than its beginning", () => {
     assert.isAtMost(printable("é".repeat(1_000_000)).length, 4096)
+  })
+})
+
+describe("a painted line", () => {
+  it("has nothing in it that steers a terminal, also where somebody has forgotten to see to that", () => {
+    assert.strictEqual(paint([span("a\x1b[2J\x07b", "bad")], 4, false), "\x1b[1mab\x1b[0m  ")
+  })
+
+  it("has colours beside what is always there", () => {
+    assert.strictEqual(paint([span("ab", "bad"), span("cd")], 3, true), "\x1b[1;31mab\x1b[0m…")
   })
 })
 

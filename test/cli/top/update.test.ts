@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
-import { due, followed, initial, kindOf, rowsOf, selectedOf } from "../../../src/cli/top/Model.ts"
+import { initial } from "../../../src/cli/top/Model.ts"
+import { due, followed, kindOf, rowsOf, selectedOf } from "../../../src/cli/top/Query.ts"
 import type { SupervisorEvent } from "../../../src/SupervisorEvent.ts"
 import { advance, find } from "../../../src/cli/top/internal/tree.ts"
 import {

@@ -3,7 +3,8 @@
  *
  * Floor 4.
  */
-import { type Model, selectedOf, type Task } from "../Model.ts"
+import type { Model, Task } from "../Model.ts"
+import { selectedOf } from "../Query.ts"
 import type { Frame } from "../View.ts"
 import { pathOf, title } from "./actions.ts"
 import { type Line, type Span, span, widthOf } from "./style.ts"

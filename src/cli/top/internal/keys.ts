@@ -3,7 +3,8 @@
  *
  * Floor 4.
  */
-import { type Action, layoutOf, type Model, rowsOf, selectedOf, showsLog, type Verb } from "../Model.ts"
+import type { Action, Model, Verb } from "../Model.ts"
+import { layoutOf, rowsOf, selectedOf, showsLog } from "../Query.ts"
 import * as actions from "./actions.ts"
 import { move, type Step, step } from "./steps.ts"
 

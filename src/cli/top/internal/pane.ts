@@ -5,7 +5,8 @@
  */
 import * as ExitStatus from "../../../process/ExitStatus.ts"
 import type { ChildSnapshot, ExitRecord } from "../../../Snapshot.ts"
-import { kindOf, type LogRow, type Model, selectedOf, showsLog } from "../Model.ts"
+import type { LogRow, Model } from "../Model.ts"
+import { kindOf, selectedOf, showsLog } from "../Query.ts"
 import type { Frame } from "../View.ts"
 import { type Line, type Span, span, type Style, widthOf } from "./style.ts"
 import * as text from "./text.ts"

@@ -11,7 +11,8 @@ import * as Cause from "effect/Cause"
 import * as Stream from "effect/Stream"
 import * as ControlClient from "../../../control/ControlClient.ts"
 import type { LogEntry } from "../../../process/LogStore.ts"
-import { due, type Measured, type Message, type Model } from "../Model.ts"
+import type { Measured, Message, Model } from "../Model.ts"
+import { type Due, due } from "../Query.ts"
 
 export interface Hub {
   readonly address: ControlClient.Address
@@ -58,16 +59,20 @@ const connection = Effect.fnUntraced(function*(hub: Hub) {
   yield* Stream.runForEachArray(client.watch, (changes) => hub.send({ _tag: "Changed", changes }))
 })
 
+/** What a child is like now. Who gets no answer asks again; that it is not there is an answer. */
+const ask = (client: ControlClient.Client, { moment, path }: Due): Effect.Effect<ReadonlyArray<Measured>> =>
+  client.info(path).pipe(
+    Effect.map((details): ReadonlyArray<Measured> => [{ path, moment, details }]),
+    Effect.catchTag("ChildNotFound", () => Effect.succeed([{ path, moment, details: undefined }])),
+    Effect.orElseSucceed(() => [])
+  )
+
 /** Asks for what is seen; for all of it, before it asks for anything again. */
 const measure = (hub: Hub, client: ControlClient.Client): Effect.Effect<never> =>
   Effect.forever(Effect.gen(function*() {
     const wanted = due(hub.model(), yield* Clock.currentTimeMillis)
-    const details = yield* Effect.forEach(wanted, ({ moment, path }) =>
-      Effect.map(
-        Effect.orElseSucceed(client.info(path), () => undefined),
-        (details): Measured => ({ path, moment, details })
-      ), { concurrency: asking })
-    if (details.length > 0) yield* hub.send({ _tag: "Measured", details })
+    const details = yield* Effect.forEach(wanted, (one) => ask(client, one), { concurrency: asking })
+    if (details.length > 0) yield* hub.send({ _tag: "Measured", details: details.flat() })
     yield* Effect.sleep(lookEvery)
   }))
 

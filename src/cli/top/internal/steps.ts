@@ -3,7 +3,8 @@
  *
  * Floor 4.
  */
-import { type Command, type Model, type Row, rowsOf } from "../Model.ts"
+import type { Command, Model, Row } from "../Model.ts"
+import { rowsOf } from "../Query.ts"
 
 /** The view that is next, and what is to be done. */
 export interface Step {

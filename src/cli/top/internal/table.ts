@@ -3,7 +3,8 @@
  *
  * Floor 4.
  */
-import { type Facts, isUp, kindOf, type Model, type Row } from "../Model.ts"
+import type { Facts, Model, Row } from "../Model.ts"
+import { isUp, kindOf } from "../Query.ts"
 import type { Frame } from "../View.ts"
 import { type Line, overall, type Span, span, type Style } from "./style.ts"
 import * as text from "./text.ts"
