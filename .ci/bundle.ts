@@ -30,11 +30,16 @@ await library.write({
   codeSplitting: {
     // Each takes along what it imports, if no one before it has.
     groups: [
-      { name: "description", test: /src.(Control|Runnable)\.ts$/, priority: 4 },
-      { name: "engine", test: /src.(internal.|[^/\\]*$)/, priority: 3 },
-      { name: "messages", test: /src.process.MessagesChild\.ts$/, priority: 2 },
-      { name: "process", test: /src.process./, priority: 1 },
-      { name: "config", test: /src.cli.config./ }
+      { name: "description", test: /src.(Control|Runnable)\.ts$/, priority: 7 },
+      { name: "engine", test: /src.(internal.|[^/\\]*$)/, priority: 6 },
+      { name: "messages", test: /src.process.MessagesChild\.ts$/, priority: 5 },
+      { name: "facts", test: /src.process.(ExitStatus|ProcessError|Signal)\.ts$/, priority: 5 },
+      { name: "process", test: /src.process./, priority: 4 },
+      { name: "client", test: /src.control.ControlClient\.ts$/, priority: 3 },
+      { name: "config", test: /src.cli.config./, priority: 2 },
+      { name: "server", test: /src.control.(?!internal.web)/, priority: 1 },
+      // Loaded when it is run.
+      { name: "web", test: /src.control.internal.web.serve\.ts$/ }
     ]
   },
   minifyInternalExports: false,
