@@ -1,6 +1,6 @@
 import { afterAll, afterEach, assert, beforeAll, beforeEach, describe, it } from "@effect/vitest"
 import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process"
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { type AddressInfo, createServer } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
@@ -13,10 +13,8 @@ class App {
   readonly process: ChildProcessWithoutNullStreams
   private readonly waiting = new Set<() => void>()
 
-  constructor(settings: string, port: string) {
-    this.process = spawn(process.execPath, [join(root, "examples", "app", "main.ts")], {
-      env: { ...process.env, PORT: port, SETTINGS: settings }
-    })
+  constructor(args: ReadonlyArray<string>, env: Readonly<Record<string, string>>) {
+    this.process = spawn(process.execPath, args, { env: { ...process.env, ...env } })
     let rest = ""
     this.process.stdout.setEncoding("utf8").on("data", (text: string) => {
       const lines = (rest + text).split("\n")
@@ -64,13 +62,16 @@ class App {
   }
 }
 
-describe("npm start", () => {
+describe("the demo as a program", () => {
   const directory = mkdtempSync(join(tmpdir(), "effect-supervisor-"))
   const settings = join(directory, "settings.json")
   const apps: Array<App> = []
 
   const start = (options: { readonly settings?: string; readonly port?: string } = {}): App => {
-    const app = new App(options.settings ?? settings, options.port ?? "0")
+    const app = new App([join(root, "examples", "app", "main.ts")], {
+      PORT: options.port ?? "0",
+      SETTINGS: options.settings ?? settings
+    })
     apps.push(app)
     return app
   }
@@ -162,5 +163,63 @@ describe("npm start", () => {
     } finally {
       taken.close()
     }
+  })
+})
+
+describe("npm start", () => {
+  const directory = mkdtempSync(join(tmpdir(), "effect-supervisor-"))
+  const apps: Array<App> = []
+
+  beforeAll(build, 60_000)
+
+  afterEach(() => {
+    for (const app of apps.splice(0)) app.process.kill("SIGKILL")
+  })
+
+  afterAll(() => rmSync(directory, { recursive: true }))
+
+  /** What the script in package.json runs, after the build. */
+  const script = (): ReadonlyArray<string> => {
+    const { scripts } = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as {
+      readonly scripts: Readonly<Record<string, string>>
+    }
+    return scripts["start"]!.split("exec node ")[1]!.split(" ")
+  }
+
+  it("runs the demo by the command line, with the page on, and stops it in reverse with exit code 0", async () => {
+    const settings = join(directory, "settings.json")
+    writeFileSync(settings, JSON.stringify({ greeting: "good morning" }))
+    const [program, ...args] = script()
+    const app = new App([join(root, program!), ...args.map((arg) => arg.includes("/") ? join(root, arg) : arg)], {
+      DASHBOARD: "0",
+      SETTINGS: settings,
+      XDG_RUNTIME_DIR: directory,
+      XDG_STATE_HOME: directory
+    })
+    apps.push(app)
+    const [, link] = await app.line(/dashboard on http:\S+, for one browser: (http:\S+)$/)
+    await app.line(/web\/poller \| the poller got: good morning, you are number 1$/)
+    await app.line(/clock +\| .*:/)
+    for (const line of ["app running", "├─ web running", "│  ├─ server running", "└─ clock running"]) {
+      await app.line(new RegExp(`· ${line}`))
+    }
+
+    const page = await fetch(link!, { redirect: "manual" })
+    assert.strictEqual(page.status, 303)
+    const cookie = page.headers.getSetCookie()[0]!.split(";")[0]!
+    const html = await fetch(new URL("/", link), { headers: { cookie } })
+    assert.match(await html.text(), /<title>/)
+
+    writeFileSync(settings, JSON.stringify({ greeting: "good evening" }))
+    app.process.kill("SIGHUP")
+    await app.line(/the server has read its settings again: greeting is "good evening"$/)
+    await app.line(/jobs\/flaky failed \(out of luck\); restart 1 in 500 ms$/)
+    await app.line(/jobs\/flaky is running again \(run 2\)$/)
+
+    app.process.kill("SIGINT")
+    assert.strictEqual(await app.ended, 0, app.lines.join("\n"))
+    const stopped = app.lines.flatMap((line) => line.match(/· (\S+) is stopped$/)?.[1] ?? [])
+    assert.deepEqual(stopped, ["clock", "jobs/flaky", "jobs", "web/poller", "web/server", "web"])
+    assert.isFalse(app.lines.some((line) => line.includes("\x1b") || line.startsWith("stderr")), app.lines.join("\n"))
   })
 })

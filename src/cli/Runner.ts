@@ -31,6 +31,7 @@ import { Screen } from "./internal/runScreen.ts"
 import { type DashboardOptions, Session } from "./internal/runSession.ts"
 import * as stateDirectory from "./internal/stateDirectory.ts"
 import { choose } from "./internal/style.ts"
+import { treeText } from "./internal/treeText.ts"
 import { count, duration } from "./internal/words.ts"
 
 /**
@@ -48,6 +49,8 @@ export interface RunOptions {
   readonly color: boolean | undefined
   readonly json: boolean
   readonly raw: boolean
+  /** After a signal that everything has obeyed, the code is 0 instead of 128 + n. */
+  readonly isSignalOk: boolean
   /** The port of the dashboard, over what the configuration says; `undefined`: as that says. */
   readonly dashboard: number | undefined
   /** Whether there is a line at the bottom, if there is a terminal. */
@@ -72,6 +75,9 @@ export interface CheckReport {
 
 /** In the background, all is ready when it has been so for this long: nobody watches what fails a moment later. */
 const settleMillis = 300
+
+/** So wide may a line of the tree be, so that it fits beside its prefix. */
+const treeWidth = 70
 
 const files = Layer.merge(NodeFileSystem.layer, NodePath.layer)
 
@@ -172,9 +178,14 @@ const runConfig = Effect.fnUntraced(function*(config: SupervisorConfig, options:
       : undefined,
     onListening: Effect.sync(() => records.write(running)),
     settleMillis: report === undefined ? 0 : settleMillis,
-    onReady: (children) =>
+    isSignalOk: options.isSignalOk,
+    onReady: (snapshot, children) =>
       Effect.map(Clock.currentTimeMillis, (now) => {
         say(`all ready after ${duration(now - startedAt)}`)
+        // A list without levels is known from the configuration.
+        if (snapshot.children.some(({ supervisor }) => supervisor !== undefined)) {
+          for (const line of treeText(snapshot, new Map(), now, treeWidth, style)) say(line)
+        }
         if (report !== undefined) tell(report, { name: config.name, pid: process.pid, socket, children })
       })
   })

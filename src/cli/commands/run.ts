@@ -65,6 +65,7 @@ interface RunInput {
   readonly status: boolean
   readonly timeout: Option.Option<number>
   readonly dashboard: Option.Option<number>
+  readonly signalOk: boolean
   readonly report: Option.Option<number>
   readonly file: Option.Option<string>
 }
@@ -80,6 +81,7 @@ export const run: Command.Command<"run", RunInput, {}, Failure, Globals> = Comma
     ),
     timeout,
     dashboard,
+    signalOk: flags.present("signal-ok", "Exit with 0 instead of 128 + n after a signal that everything has obeyed"),
     report: Flag.Int("report").pipe(Flag.optional, Flag.withHidden),
     file
   },
@@ -93,10 +95,10 @@ export const run: Command.Command<"run", RunInput, {}, Failure, Globals> = Comma
     const json = yield* Json
     const logLevel = Option.getOrUndefined(yield* GlobalFlag.LogLevel)
     const report = Option.getOrUndefined(input.report)
-    const { raw, status } = input
+    const { raw, signalOk: isSignalOk, status } = input
     const dashboard = Option.getOrUndefined(input.dashboard)
     const code = yield* Effect.promise(() =>
-      run({ file, dashboard, name, socket, color, json, raw, status, logLevel, report })
+      run({ file, dashboard, isSignalOk, name, socket, color, json, raw, status, logLevel, report })
     )
     if (code !== 0) return yield* new Exit({ code })
   })

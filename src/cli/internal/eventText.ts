@@ -50,6 +50,28 @@ export const sentence = (event: SupervisorEvent): { readonly word: string; reado
   }
 }
 
+/** What who watches a run wants to know beside what is logged: who came back, and who has ended. */
+export const newsOf = (event: SupervisorEvent): string | undefined => {
+  if (event._tag !== "ChildTransition" || event.incarnation === 0 || words.isOwn(event.path)) return undefined
+  switch (event.to._tag) {
+    case "Running":
+      return event.incarnation === 1 ? undefined : `${event.path} is running again (run ${event.incarnation})`
+    case "Completed":
+      return `${event.path} has ended well`
+    case "Stopped":
+      return `${event.path} is stopped`
+    case "Held":
+      return `${event.path} is held`
+    case "Pending":
+    case "Starting":
+    case "Backoff":
+    case "Stopping":
+    case "GaveUp":
+    case "Abandoned":
+      return undefined
+  }
+}
+
 /** One event in a line: when, who, what. */
 export const eventText = (event: SupervisorEvent, root: string, now: number, style: Style): string => {
   const { text, word } = sentence(event)

@@ -11,6 +11,7 @@ import { blocking } from "../../control/Health.ts"
 import { Jobs } from "../../process/Jobs.ts"
 import type { ChildSnapshot, Snapshot } from "../../Snapshot.ts"
 import type { Handle } from "../../Supervisor.ts"
+import type { SupervisorEvent } from "../../SupervisorEvent.ts"
 import { starterName } from "../config/Config.ts"
 import type { Output } from "./runOutput.ts"
 import type { Screen } from "./runScreen.ts"
@@ -26,7 +27,8 @@ export interface ConsoleOptions {
   readonly style: Style
   /** All have been ready for this long, in milliseconds: what fails at once has never been ready. */
   readonly settleMillis: number
-  readonly onReady: (children: number) => Effect.Effect<void>
+  readonly onReady: (snapshot: Snapshot, children: number) => Effect.Effect<void>
+  readonly onEvent: (event: SupervisorEvent) => void
   /** With the path of the first that failed, if one has. */
   readonly onAllEnded: (failed: string | undefined) => Effect.Effect<void>
 }
@@ -70,12 +72,17 @@ const isComing = ({ state, supervisor }: ChildSnapshot): boolean =>
 /** Never ends by itself. */
 export const watchConsole: (options: ConsoleOptions) => Effect.Effect<never, never, Jobs> = Effect.fnUntraced(
   function*(options: ConsoleOptions) {
-    const { onAllEnded, onReady, output, root, screen, settleMillis, style } = options
+    const { onAllEnded, onEvent, onReady, output, root, screen, settleMillis, style } = options
     const news = Latch.makeUnsafe(true)
     let readySince: number | "told" | undefined = undefined
     let isOver = false
     yield* root.events.pipe(
-      Stream.runForEachArray(() => Effect.sync(() => news.openUnsafe())),
+      Stream.runForEachArray((events) =>
+        Effect.sync(() => {
+          for (const event of events) onEvent(event)
+          news.openUnsafe()
+        })
+      ),
       Effect.forkChild({ startImmediately: true })
     )
     const draw = (snapshot: Snapshot) =>
@@ -92,7 +99,7 @@ export const watchConsole: (options: ConsoleOptions) => Effect.Effect<never, nev
         readySince = isReady(snapshot) ? readySince ?? now : undefined
         if (readySince !== undefined && now - readySince >= settleMillis) {
           readySince = "told"
-          yield* onReady(usersOf(snapshot).length)
+          yield* onReady(snapshot, usersOf(snapshot).length)
         }
       }
       if (!isOver && snapshot.state === "Running" && hasEnded(snapshot)) {

@@ -17,11 +17,13 @@ import * as ExitStatus from "../../process/ExitStatus.ts"
 import * as Runnable from "../../Runnable.ts"
 import * as Signals from "../../Signals.ts"
 import { type Handle, type ReconcileReport, Supervisor } from "../../Supervisor.ts"
+import type { Snapshot } from "../../Snapshot.ts"
 import * as SupervisorError from "../../SupervisorError.ts"
 import * as Config from "../config/Config.ts"
 import type { Services } from "../config/ConfigSpec.ts"
 import type { SupervisorConfig } from "../config/SupervisorConfig.ts"
 import { exitCodes } from "../CliError.ts"
+import { newsOf } from "./eventText.ts"
 import { codeOfCause, codeOfSignal } from "./runExit.ts"
 import { watchConsole } from "./runConsole.ts"
 import type { Output } from "./runOutput.ts"
@@ -49,7 +51,9 @@ export interface SessionOptions {
   /** Called once when the server listens, and once when all is ready. */
   readonly onListening: Effect.Effect<void>
   readonly settleMillis: number
-  readonly onReady: (children: number) => Effect.Effect<void>
+  readonly onReady: (snapshot: Snapshot, children: number) => Effect.Effect<void>
+  /** Whether a stop by a signal that went well is a good end. */
+  readonly isSignalOk: boolean
 }
 
 /** What a person says of the dashboard. */
@@ -132,7 +136,7 @@ export class Session {
       }
       switch (this.ending?._tag) {
         case "Signal":
-          return codeOfSignal(this.ending.signal)
+          return this.options.isSignalOk ? exitCodes.ok : codeOfSignal(this.ending.signal)
         case "Child":
           return yield* lastCode(this.ending.path)
         case undefined:
@@ -235,12 +239,17 @@ export class Session {
         style,
         settleMillis,
         onReady,
+        onEvent: (event) => {
+          const news = newsOf(event)
+          if (news !== undefined) this.options.say(news)
+        },
         onAllEnded: (path) => {
           if (path !== undefined) this.ending ??= { _tag: "Child", path }
           return Effect.asVoid(Effect.forkDetach(root.shutdown))
         }
       })
-      yield* Effect.raceFirst(watching, Control.shutdown)
+      // It is the last to be stopped, and the ends of the others are still on their way to it.
+      yield* Effect.raceFirst(watching, Effect.andThen(Control.shutdown, turns(10)))
       if (shown === undefined) return
       // What they said last: they have all ended by now.
       yield* shown.look
@@ -251,6 +260,14 @@ export class Session {
     return Runnable.make(names.console, work, { grace: "2 seconds" })
   }
 }
+
+const turns = (times: number): Effect.Effect<void> =>
+  Effect.asVoid(Effect.repeat(
+    Effect.callback<void>((resume) => {
+      setImmediate(() => resume(Effect.void))
+    }),
+    { times }
+  ))
 
 /** The exit code of the command that a child ran last; 1 for what is no command. */
 const lastCode = (path: string): Effect.Effect<number, never, Jobs> =>
