@@ -10,7 +10,6 @@ import type * as FileSystem from "effect/FileSystem"
 import * as Latch from "effect/Latch"
 import type * as Path from "effect/Path"
 import * as ControlServer from "../../control/ControlServer.ts"
-import * as Control from "../../Control.ts"
 import { Jobs } from "../../process/Jobs.ts"
 import * as ExitStatus from "../../process/ExitStatus.ts"
 import * as Runnable from "../../Runnable.ts"
@@ -67,23 +66,41 @@ const changes = ({ restarted, started, stopped }: ReconcileReport): string => {
   return text === "" ? "nothing has changed" : text
 }
 
+/** How long the last lines may take: who reads them may have stopped. */
+const drainFor = "10 seconds"
+
 export class Session {
   private readonly options: SessionOptions
   private readonly over = Latch.makeUnsafe(false)
+  private readonly output: Output | undefined
   private readonly beside: ReadonlyArray<Config.Child>
   private ending: Ending | undefined = undefined
   private root: Root | undefined = undefined
 
   constructor(options: SessionOptions) {
     this.options = options
+    this.output = options.output?.(this.over.await)
     this.beside = [this.server(), this.signals(), this.console()]
   }
 
   /** Until its end; answers with the exit code. */
   readonly run: Effect.Effect<number, never, Services> = Effect.gen({ self: this }, function*() {
     const exit = yield* Effect.exit(Config.toManager(this.options.config, this.beside))
+    yield* this.lastWords
     return yield* Exit.isSuccess(exit) ? this.codeOfEnd : this.codeOfFailure(exit.cause)
   })
+
+  /** What the children said last: they have all ended by now. */
+  private get lastWords(): Effect.Effect<void, never, Services> {
+    return Effect.gen({ self: this }, function*() {
+      if (this.output !== undefined) {
+        yield* this.output.look
+        yield* this.over.open
+        yield* Effect.timeoutOption(this.output.drained, drainFor)
+      }
+      this.options.screen.show("")
+    })
+  }
 
   /** Its output has nowhere to go any more. */
   readonly lostReader = (): void => {
@@ -191,15 +208,14 @@ export class Session {
   }
 
   private console(): Config.Child {
-    const { onListening, onReady, output, screen, settleMillis, style } = this.options
+    const { onListening, onReady, screen, settleMillis, style } = this.options
     const work = Effect.gen({ self: this }, function*() {
       const root = (yield* Supervisor) as unknown as Root
       this.root = root
       yield* onListening
-      const shown = output?.(this.over.await)
       const watching = watchConsole({
         root,
-        output: shown,
+        output: this.output,
         screen,
         style,
         settleMillis,
@@ -209,15 +225,9 @@ export class Session {
           return Effect.asVoid(Effect.forkDetach(root.shutdown))
         }
       })
-      yield* Effect.raceFirst(watching, Control.shutdown)
-      if (shown === undefined) return
-      // What they said last: they have all ended by now.
-      yield* shown.look
-      yield* this.over.open
-      yield* shown.drained
-      screen.show("")
+      return yield* watching
     })
-    return Runnable.make(names.console, work, { grace: "2 seconds" })
+    return Runnable.make(names.console, work)
   }
 }
 
