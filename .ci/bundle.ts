@@ -51,7 +51,8 @@ await library.write({
 await library.close()
 
 // The command line is called and not imported, so its declarations are for nobody.
-for (const folder of ["commands", "internal", "top"]) rmSync(join(dir, "cli", folder), { recursive: true, force: true })
+for (const name of ["commands", "internal", "top"]) rmSync(join(dir, "cli", name), { recursive: true, force: true })
+for (const file of globSync(join(dir, "cli", "{main,program}.d.ts*"))) rmSync(file)
 
 const runner = resolve("src/cli/Runner.ts")
 const commands = await rolldown({

@@ -422,6 +422,10 @@ describe("steering", () => {
     const at = await steered()
     assert.strictEqual((await at.esv("stop", "*")).code, 0)
     assert.isTrue((await states(at)).every((line) => line.endsWith("stopped")), String(await states(at)))
+    for (const target of ["(control)", "(*", "[(]signals*"]) {
+      assert.match((await at.esv("stop", target)).stderr, /There is no child/)
+    }
+    assert.strictEqual((await at.esv("start", "{db,flaky}")).code, 0)
   })
 
   it("signal reaches the process", async () => {

@@ -28,6 +28,16 @@ Exit codes: 0 ok, 1 failed, 2 usage, 3 no supervisor; run ends with that of the 
 export const root = (name: string): Command.Command<string, {}, {}, Failure, never> =>
   Command.make(name).pipe(
     Command.withDescription(description),
+    Command.withExamples([
+      {
+        command: `${name} run`,
+        description: "Run the configuration of this directory, with the output of all children"
+      },
+      { command: `${name} up && ${name} wait --ready`, description: "The same in the background" },
+      { command: `${name} logs -f --since 5m 'web*'`, description: "What the web children said, and say" },
+      { command: `${name} restart 'backend/**'`, description: "Restart everything below backend" },
+      { command: `${name} why web`, description: "Why web does not run" }
+    ]),
     Command.withSubcommands([
       { group: "Bring up and down", commands: [run, up, shutdown, config] },
       { group: "See", commands: [ps, tree, top, dashboard, logs, why, events, wait] },

@@ -8,6 +8,7 @@ import * as Command from "effect/cli/Command"
 import * as Effect from "effect/Effect"
 import type { Answer } from "../../control/ControlApi.ts"
 import type * as ControlClient from "../../control/ControlClient.ts"
+import { matching, wildcards } from "../../control/internal/targets.ts"
 import type { Signal } from "../../process/Signal.ts"
 import type { ReconcileReport, ReloadReport } from "../../Supervisor.ts"
 import { Failed, type Failure, UsageError } from "../CliError.ts"
@@ -15,7 +16,7 @@ import { unknown } from "../internal/children.ts"
 import { connect } from "../internal/connection.ts"
 import { type Globals, Json, style } from "../internal/globals.ts"
 import { printJson, printLines } from "../internal/output.ts"
-import { flatten } from "../internal/words.ts"
+import { flatten, isOwn } from "../internal/words.ts"
 
 type Verb = "start" | "stop" | "restart" | "hold" | "release"
 
@@ -38,13 +39,15 @@ export const targets: Argument.Argument<ReadonlyArray<string>> = Argument.String
   Argument.variadic()
 )
 
-/** Asks for all targets at once: they are as many as were typed. */
+/** So many are asked for at once: a connection carries 64 calls. */
+const concurrency = 48
+
 const ask = Effect.fnUntraced(function*(
   client: ControlClient.Client,
   targets: ReadonlyArray<string>,
   operation: ControlClient.Operation
 ) {
-  const asked = Effect.forEach(targets, operation, { concurrency: "unbounded" })
+  const asked = Effect.forEach(targets, operation, { concurrency })
   const answers = yield* Effect.catchTag(
     asked,
     "ChildNotFound",
@@ -52,9 +55,6 @@ const ask = Effect.fnUntraced(function*(
   )
   return answers.flat()
 })
-
-/** The glob "*" means the children of the user, not those of the command line. */
-const isMeant = ({ path }: Answer): boolean => !path.startsWith("(")
 
 const report = Effect.fnUntraced(function*(verb: Verb | "signal", answers: ReadonlyArray<Answer>) {
   const failed = answers.filter(({ _tag }) => _tag === "Failed").length
@@ -85,7 +85,7 @@ export const perform: (
     const client = yield* connect
     const operation = verb === "start" ? startOrAdd(client) : client[verb]
     const answers = yield* ask(client, yield* withoutOwn(client, targets), operation)
-    yield* report(verb, answers.filter(isMeant))
+    yield* report(verb, answers)
   },
   Effect.scoped
 )
@@ -109,19 +109,23 @@ const missing = (verb: Verb | "signal"): string =>
     verb === "stop" ? ` To end the supervisor itself: "esv shutdown".` : ""
   }`
 
-/** A glob that also means a child of the command line's own is asked for one by one, without that. */
-const withoutOwn = (
-  client: ControlClient.Client,
-  targets: ReadonlyArray<string>
-): Effect.Effect<ReadonlyArray<string>, Failure> =>
-  targets.some((target) => target.startsWith("*"))
-    ? Effect.map(client.status, (snapshot) => {
-      const own = snapshot.children.some(({ name }) => name.startsWith("("))
-      if (!own) return targets
-      const direct = snapshot.children.flatMap(({ name }) => name.startsWith("(") ? [] : [name])
-      return [...new Set(targets.flatMap((target) => target === "*" || target === "**" ? direct : [target]))]
-    })
-    : Effect.succeed(targets)
+/**
+ * The targets to ask for: those children that the command line has added for itself are nobody's to stop, so where they
+ * are a glob is what it means of the others.
+ */
+const withoutOwn = Effect.fnUntraced(function*(client: ControlClient.Client, targets: ReadonlyArray<string>) {
+  const snapshot = yield* client.status
+  if (!snapshot.children.some(({ name }) => isOwn(name))) return targets
+  const meant = new Set<string>()
+  for (const target of targets) {
+    const isThere = snapshot.children.some(({ name }) => name === target)
+    const found = wildcards.test(target) && !isThere ? matching(snapshot, target) : [target]
+    const users = found.filter((path) => !isOwn(path))
+    if (users.length === 0) return yield* unknown(target, flatten(snapshot))
+    for (const path of users) meant.add(path)
+  }
+  return [...meant]
+})
 
 const verbCommand = <const Name extends Verb>(
   name: Name,
@@ -178,7 +182,7 @@ export const signal: Command.Command<"signal", SignalInput, {}, Failure, Globals
         yield* withoutOwn(client, input.targets),
         (target) => client.signal(target, name)
       )
-      yield* report("signal", answers.filter(isMeant))
+      yield* report("signal", answers)
     }).pipe(Effect.scoped)
 ).pipe(Command.withDescription("Send a signal to the processes of children"))
 
@@ -210,7 +214,7 @@ const reloadAll = Effect.fnUntraced(function*(client: ControlClient.Client) {
 })
 
 const reloadSome = Effect.fnUntraced(function*(client: ControlClient.Client, targets: ReadonlyArray<string>) {
-  const reports = yield* Effect.forEach(targets, client.reloadChild, { concurrency: "unbounded" })
+  const reports = yield* Effect.forEach(targets, client.reloadChild, { concurrency })
   const all: ReloadReport = {
     handled: reports.flatMap(({ handled }) => handled),
     ignored: reports.flatMap(({ ignored }) => ignored),

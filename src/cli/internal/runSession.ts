@@ -84,15 +84,20 @@ const changes = ({ restarted, started, stopped }: ReconcileReport): string => {
   return text === "" ? "nothing has changed" : text
 }
 
+/** How long the last lines may take: who reads them may have stopped. */
+const drainFor = "10 seconds"
+
 export class Session {
   private readonly options: SessionOptions
   private readonly over = Latch.makeUnsafe(false)
+  private readonly output: Output | undefined
   private readonly beside: ReadonlyArray<Config.Child>
   private ending: Ending | undefined = undefined
   private root: Root | undefined = undefined
 
   constructor(options: SessionOptions) {
     this.options = options
+    this.output = options.output?.(this.over.await)
     const { dashboard } = options
     const page = dashboard === undefined ? [] : [this.page(dashboard)]
     this.beside = [this.server(), ...page, this.signals(), this.console()]
@@ -101,8 +106,21 @@ export class Session {
   /** Until its end; answers with the exit code. */
   readonly run: Effect.Effect<number, never, Services> = Effect.gen({ self: this }, function*() {
     const exit = yield* Effect.exit(Config.toManager(this.options.config, this.beside))
+    yield* this.lastWords
     return yield* Exit.isSuccess(exit) ? this.codeOfEnd : this.codeOfFailure(exit.cause)
   })
+
+  /** What the children said last: they have all ended by now. */
+  private get lastWords(): Effect.Effect<void, never, Services> {
+    return Effect.gen({ self: this }, function*() {
+      if (this.output !== undefined) {
+        yield* this.output.look
+        yield* this.over.open
+        yield* Effect.timeoutOption(this.output.drained, drainFor)
+      }
+      this.options.screen.show("")
+    })
+  }
 
   /** Its output has nowhere to go any more. */
   readonly lostReader = (): void => {
@@ -226,15 +244,14 @@ export class Session {
   }
 
   private console(): Config.Child {
-    const { onListening, onReady, output, screen, settleMillis, style } = this.options
+    const { onListening, onReady, screen, settleMillis, style } = this.options
     const work = Effect.gen({ self: this }, function*() {
       const root = (yield* Supervisor) as unknown as Root
       this.root = root
       yield* onListening
-      const shown = output?.(this.over.await)
       const watching = watchConsole({
         root,
-        output: shown,
+        output: this.output,
         screen,
         style,
         settleMillis,
@@ -250,14 +267,8 @@ export class Session {
       })
       // It is the last to be stopped, and the ends of the others are still on their way to it.
       yield* Effect.raceFirst(watching, Effect.andThen(Control.shutdown, turns(10)))
-      if (shown === undefined) return
-      // What they said last: they have all ended by now.
-      yield* shown.look
-      yield* this.over.open
-      yield* shown.drained
-      screen.show("")
     })
-    return Runnable.make(names.console, work, { grace: "2 seconds" })
+    return Runnable.make(names.console, work)
   }
 }
 

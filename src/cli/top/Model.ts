@@ -218,7 +218,6 @@ export type Command =
 export interface Row {
   readonly child: ChildSnapshot
   readonly depth: number
-  readonly isLast: boolean
   readonly isCollapsed: boolean
 }
 

@@ -25,8 +25,8 @@ export const rowsOf = ({ collapsed, facts, filter, tree: root }: Model): Readonl
   if (root === undefined) return []
   const rows: Array<Row> = []
   if (filter === "") {
-    for (const { child, depth, isLast } of tree.walk(root, (child) => !collapsed.has(child.path))) {
-      rows.push({ child, depth, isLast, isCollapsed: collapsed.has(child.path) })
+    for (const { child, depth } of tree.walk(root, (child) => !collapsed.has(child.path))) {
+      rows.push({ child, depth, isCollapsed: collapsed.has(child.path) })
     }
     return rows
   }
@@ -35,7 +35,7 @@ export const rowsOf = ({ collapsed, facts, filter, tree: root }: Model): Readonl
   for (const { child } of tree.walk(root)) {
     const kind = facts.get(child.path)?.kind ?? ""
     if (isWanted(child.path) || isWanted(child.state._tag) || isWanted(kind)) {
-      rows.push({ child, depth: 0, isLast: false, isCollapsed: false })
+      rows.push({ child, depth: 0, isCollapsed: false })
     }
   }
   return rows

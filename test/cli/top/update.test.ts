@@ -114,6 +114,10 @@ describe("selection", () => {
     assert.isUndefined(initial({ columns: 80, rows: 24 }).selected)
   })
 
+  it("what the command line adds for itself is not seen", () => {
+    assert.strictEqual(started(snapshot("shop", [child("(control)"), child("web")])).selected, "web")
+  })
+
   it("moves by arrows and letters, and no further than the ends", () => {
     const model = started()
     assert.strictEqual(press(model, "j", "down").selected, "web/worker-1")

@@ -211,6 +211,16 @@ describe("the lower pane", () => {
     assert.strictEqual(shown(press(model, "j", "k")), shown(model))
   })
 
+  it("says of a process how it ended, not what was run", () => {
+    const message = `Command "sh -c 'echo "x"'" exited with code 3. It said: no luck`
+    const cause = { kind: "Fail", tag: "ProcessFailed", message, pretty: message } as const
+    const history = [failed("", { exit: { _tag: "Failure", cause } })]
+    const state = { _tag: "Backoff", until: now + 5000, attempt: 1, cause } as const
+    const text = shown(started(snapshot("shop", [child("it", { history, state })])))
+    assert.match(text, /^ it starts again in 5s, attempt 1: exited with code 3. It said: no luck$/m)
+    assert.match(text, /run 1 after 10s exited with code 3. It said: no luck → restart$/m)
+  })
+
   it("shows of a manager what it manages", () => {
     assert.include(shown(press(started(), "j")), "3 children, one-for-one")
   })

@@ -4,6 +4,7 @@
  * Floor 4.
  */
 import * as ExitStatus from "../../../process/ExitStatus.ts"
+import type { PastRun } from "../../../process/Job.ts"
 import type { ChildSnapshot, ExitRecord } from "../../../Snapshot.ts"
 import type { LogRow, Model } from "../Model.ts"
 import { kindOf, selectedOf, showsLog } from "../Query.ts"
@@ -72,46 +73,40 @@ const logLine = ({ kind, text: content, time }: LogRow, columns: number, wraps: 
 
 const details = (model: Model, child: ChildSnapshot, { columns, now }: Frame): ReadonlyArray<Line> => {
   const facts = model.facts.get(child.path)
-  const command = facts?.command === undefined ? [] : [fact("command", facts.command)]
-  const run = facts?.lastRun
-  const last = run === undefined
-    ? []
-    : [
-      fact(
-        "last run",
-        `${run.run}, pid ${run.pid}, ${ExitStatus.show(run.status)}${run.forced ? ", it had to be killed" : ""}`
-      )
-    ]
-  const manager = child.supervisor === undefined
-    ? []
-    : [
-      fact(
-        "manages",
-        `${child.supervisor.children.length} children, ${child.supervisor.strategy}, ${child.supervisor.completed} completed`
-      )
-    ]
-  const ends = child.history.toReversed()
-  return [
-    fact("state", why(child, facts, now)),
-    fact(
+  const { history, supervisor } = child
+  const told: ReadonlyArray<readonly [name: string, value: string | undefined]> = [
+    ["state", why(child, facts, now)],
+    [
       "kind",
       `${kindOf(model, child) ?? "not known yet"}, run ${child.incarnation}, ${child.restarts} restarts${
         graceOf(child)
       }`
-    ),
-    ...command,
-    ...last,
-    ...manager,
-    ...ends.length === 0
-      ? [[span(" It has not ended yet", "faint")]]
-      : ends.flatMap((end, index) => endLines(end, index === 0, columns))
+    ],
+    ["command", facts?.command],
+    ["last run", facts?.lastRun && runOf(facts.lastRun)],
+    [
+      "manages",
+      supervisor && `${supervisor.children.length} children, ${supervisor.strategy}, ${supervisor.completed} completed`
+    ]
+  ]
+  const ends = history.toReversed().flatMap((end, index) => endLines(end, index === 0, columns))
+  return [
+    ...told.flatMap(([name, value]) => value === undefined ? [] : factLines(name, value, columns)),
+    ...ends.length === 0 ? [[span(" It has not ended yet", "faint")]] : ends
   ]
 }
+
+const runOf = ({ forced, pid, run, status }: PastRun): string =>
+  `${run}, pid ${pid}, ${ExitStatus.show(status)}${forced ? ", it had to be killed" : ""}`
 
 const graceOf = ({ grace }: ChildSnapshot): string =>
   grace === "infinity" ? ", no limit to stop" : `, ${text.duration(grace)} to stop`
 
-const fact = (name: string, value: string): Line => [span(` ${name.padEnd(9)}`, "faint"), span(value)]
+const factLines = (name: string, value: string, columns: number): ReadonlyArray<Line> =>
+  text.wrap(value, columns - 10).map((piece, index) => [
+    span(` ${(index === 0 ? name : "").padEnd(9)}`, "faint"),
+    span(piece)
+  ])
 
 /** One end; of the last one also the whole cause. */
 const endLines = (end: ExitRecord, isLast: boolean, columns: number): ReadonlyArray<Line> => {

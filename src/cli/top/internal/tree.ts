@@ -5,6 +5,7 @@
  */
 import type { ChildSnapshot, ExitRecord, Snapshot } from "../../../Snapshot.ts"
 import type { State } from "../../../State.ts"
+import { isOwn } from "../../internal/words.ts"
 import type { ChildTransition, SupervisorEvent } from "../../../SupervisorEvent.ts"
 
 /** As many ends as a child keeps by itself. */
@@ -131,20 +132,22 @@ export const find = (tree: Snapshot | undefined, path: string): ChildSnapshot | 
   return child
 }
 
-/** Every child with its depth, each before what is below it. A list and no recursion: a tree may be deeper than the stack. */
+/**
+ * Every child with its depth, each before what is below it, without those that the command line adds for itself. A list
+ * and no recursion: a tree may be deeper than the stack.
+ */
 export const walk = function*(
   tree: Snapshot,
   enters: (child: ChildSnapshot) => boolean = () => true
-): Generator<{ readonly child: ChildSnapshot; readonly depth: number; readonly isLast: boolean }> {
-  const open = tree.children.map((child, index) => ({ child, depth: 0, isLast: index === tree.children.length - 1 }))
-    .reverse()
+): Generator<{ readonly child: ChildSnapshot; readonly depth: number }> {
+  const open: Array<{ readonly child: ChildSnapshot; readonly depth: number }> = []
+  const put = ({ children }: Snapshot, depth: number): void => {
+    for (const child of children.toReversed()) if (!isOwn(child.name)) open.push({ child, depth })
+  }
+  put(tree, 0)
   for (let next = open.pop(); next !== undefined; next = open.pop()) {
     yield next
     const { child, depth } = next
-    if (child.supervisor === undefined || !enters(child)) continue
-    const { children } = child.supervisor
-    for (let index = children.length - 1; index >= 0; index--) {
-      open.push({ child: children[index]!, depth: depth + 1, isLast: index === children.length - 1 })
-    }
+    if (child.supervisor !== undefined && enters(child)) put(child.supervisor, depth + 1)
   }
 }

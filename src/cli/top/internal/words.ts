@@ -5,6 +5,7 @@
  */
 import type { ChildSnapshot, ExitRecord } from "../../../Snapshot.ts"
 import type { State } from "../../../State.ts"
+import { brief } from "../../internal/words.ts"
 import type { Facts } from "../Model.ts"
 import type { Style } from "./style.ts"
 import * as text from "./text.ts"
@@ -47,14 +48,14 @@ export const stateOf = ({ health, state }: ChildSnapshot, now: number): Look => 
   }
 }
 
-const firstLine = (message: string): string => text.printable(message.split("\n", 1)[0]!)
+const said = (message: string): string => text.printable(brief(message))
 
 /** Why an incarnation ended, as short as it can be said. */
 export const shortExit = ({ decision, exit }: ExitRecord): string => {
   if (exit._tag === "Success") return decision === "asked" ? "asked" : "ok"
   const { kind, message, tag } = exit.cause
   if (kind === "Interrupt") return decision === "asked" ? "asked" : "interrupted"
-  return tag === undefined ? firstLine(message) : text.printable(tag)
+  return tag === undefined ? said(message) : text.printable(tag)
 }
 
 /** Why it ended, in one line. */
@@ -65,9 +66,12 @@ export const longExit = ({ decision, exit }: ExitRecord): string => {
     case "Interrupt":
       return decision === "asked" ? "was interrupted when it had to stop" : "was interrupted by somebody else"
     case "Die":
-      return `died of a defect: ${firstLine(message)}`
+      return `died of a defect: ${said(message)}`
     case "Fail":
-      return `failed${tag === undefined ? "" : ` with ${text.printable(tag)}`}: ${firstLine(message)}`
+      // How a process has ended says all of it.
+      return tag === "ProcessFailed"
+        ? said(message)
+        : `failed${tag === undefined ? "" : ` with ${text.printable(tag)}`}: ${said(message)}`
   }
 }
 
@@ -122,7 +126,7 @@ export const why = (child: ChildSnapshot, facts: Facts | undefined, now: number)
         ? `runs${since}, but its health check fails`
         : `runs${since}${child.restarts === 0 ? "" : `, after ${times(child.restarts)}`}`
     case "Backoff": {
-      const cause = state.cause === undefined ? because : `: ${firstLine(state.cause.message)}`
+      const cause = state.cause === undefined ? because : `: ${said(state.cause.message)}`
       return `starts again in ${until(state.until, now)}, attempt ${state.attempt}${cause}`
     }
     case "Stopping":
@@ -134,7 +138,7 @@ export const why = (child: ChildSnapshot, facts: Facts | undefined, now: number)
     case "Completed":
       return "has done its work"
     case "GaveUp":
-      return `gave up: ${firstLine(state.cause.message)}`
+      return `gave up: ${said(state.cause.message)}`
     case "Abandoned":
       return "was stopped but would not end, and still runs"
   }
