@@ -167,7 +167,7 @@ describe("The page", () => {
     )
     await until("in the tree too", async () => /^stopping .*left/.test(await state("web/stubborn")))
     await until("it is done", () => has(".activities", "done"), 8000)
-    await until("it runs again", async () => /^running/.test(await state("web/stubborn")))
+    await until("it runs again", async () => (await state("web/stubborn")).startsWith("running"))
     const { incarnation } = await served.run(served.handle.child("web/stubborn"))
     assert.strictEqual(incarnation, before.incarnation + 1)
   })
@@ -290,7 +290,7 @@ describe("The page", () => {
       await until("the tree as it is", async () => await state("web/talker") === "stopped")
       await page.locator(".broken").waitFor({ state: "detached" })
       await served.run(served.handle.start("web/talker"))
-      await until("what happens now", async () => /^running/.test(await state("web/talker")))
+      await until("what happens now", async () => (await state("web/talker")).startsWith("running"))
     },
     15_000
   )
