@@ -15,6 +15,7 @@ const talker = `
   printf '${hostile}\\n'
   i=0; while [ $i -lt 300 ]; do echo "line $i of many"; i=$((i+1)); done
   echo "something broke" >&2
+  printf 'long %0800d end of it\\n' 7
   while :; do sleep 0.1; i=$((i+1)); echo "tick $i"; done`
 
 const children = () => [
@@ -128,6 +129,14 @@ describe("The page", () => {
       "only these",
       async () => /line 12 of many.*line 129 of many/.test(await lines()) && !/line 13 /.test(await lines())
     )
+    await page.fill("#match", "end of it")
+    await until("a long line", async () => (await lines()).includes("end of it") && !(await lines()).includes("tick"))
+    const far = await page.evaluate(() => {
+      const log = document.querySelector(".lines")!
+      log.scrollLeft = 1e6
+      return log.scrollLeft
+    })
+    assert.isAbove(far, 3000, "its end can be reached")
     await page.fill("#match", "")
     await until("all again", () => has(".lines", "tick"))
     await page.fill("#find", "line 42 of")

@@ -177,6 +177,7 @@ describe("Words", () => {
 
   it("an end is told without the command that it is the end of", () => {
     assert.strictEqual(words.brief(`Command "sh -c 'a "b"'" exited with code 3`), "exited with code 3")
+    assert.strictEqual(words.brief(`Command "a" exited with code 3. It said: one | two`), "exited with code 3: two")
     assert.strictEqual(words.brief("out of luck"), "out of luck")
   })
 })
