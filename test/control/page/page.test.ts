@@ -18,7 +18,19 @@ const talker = `
   printf 'long %0800d end of it\\n' 7
   while :; do sleep 0.1; i=$((i+1)); echo "tick $i"; done`
 
+/** Turned by the tests. */
+let isWell = true
+
+const watched = Runnable.make("watched", Effect.never, {
+  health: {
+    check: Effect.suspend(() => isWell ? Effect.void : Effect.fail("not well")),
+    interval: "100 millis",
+    failures: 1000
+  }
+})
+
 const children = () => [
+  watched,
   ProcessManager.make("web", [
     Job.runnable("talker", Command.shell(talker), { restart: RestartPolicy.supervised }),
     Job.runnable("stubborn", Command.shell(stubborn), { grace: "2 seconds", restart: RestartPolicy.supervised })
@@ -87,6 +99,14 @@ describe("The page", () => {
     await row(page, "late").waitFor()
     await served.run(served.handle.remove("late"))
     await row(page, "late").waitFor({ state: "detached" })
+  })
+
+  it("shows who is not well, and who is well again", async () => {
+    isWell = false
+    await until("it is unhealthy", () => has(`[data-path="watched"] .health`, "unhealthy"))
+    isWell = true
+    await until("it is healthy", () => has(`[data-path="watched"] .health`, /^healthy/))
+    await until("the timeline says so", () => has(".aside", /failed its health check/))
   })
 
   it("logs follow, in colours, and nothing in them is obeyed", async () => {
@@ -196,7 +216,7 @@ describe("The page", () => {
     await page.keyboard.press("Escape")
     await page.keyboard.press("Home")
     await until("the root", async () => await focused() === "")
-    for (const path of ["dashboard", "web", "web/talker"]) {
+    for (const path of ["dashboard", "watched", "web", "web/talker"]) {
       await page.keyboard.press("ArrowDown")
       await until(`focus on ${path}`, async () => await focused() === path)
     }
