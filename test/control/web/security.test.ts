@@ -303,16 +303,20 @@ describe("bounds", () => {
       yield* Effect.eventually(streams(at))
     }))
 
-  it.live("one connection has so many requests, however fast it says them: then it is closed", () =>
-    Effect.gen(function*() {
-      const at = yield* serve()
-      const { closed, socket, text } = yield* raw(at)
-      socket.write(`GET /api/status HTTP/1.1\r\nHost: 127.0.0.1:${at.port}\r\n\r\n`.repeat(5000))
-      yield* isWell(at)
-      yield* Effect.timeout(closed, "5 seconds")
-      assert.isAtMost(text().split("HTTP/1.1 ").length - 1, 1001)
-      yield* isWell(at)
-    }))
+  for (const who of ["a stranger", "somebody who has the token"]) {
+    it.live(`one connection of ${who} has so many requests, however fast it says them: then it is closed`, () =>
+      Effect.gen(function*() {
+        const at = yield* serve({ maxPerSecond: 1_000_000 })
+        const { closed, socket, text } = yield* raw(at)
+        const head = `GET /api/server HTTP/1.1\r\nHost: 127.0.0.1:${at.port}\r\n`
+        const token = who === "a stranger" ? "" : `Authorization: Bearer ${at.token}\r\n`
+        socket.write(`${head}${token}\r\n`.repeat(5000))
+        yield* isWell(at)
+        yield* Effect.timeout(closed, "5 seconds")
+        assert.isAtMost(text().split("HTTP/1.1 ").length - 1, 101)
+        yield* isWell(at)
+      }))
+  }
 
   it.live("requests are answered at a rate, and others are told to come later", () =>
     Effect.gen(function*() {

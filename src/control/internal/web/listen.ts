@@ -40,7 +40,7 @@ const maxRequests = 100
 const make = ({ maxConnections, requestMillis }: ListenOptions): Http.Server => {
   const server = http.createServer({
     maxHeaderSize,
-    headersTimeout: requestMillis,
+    // Of the headers as well.
     requestTimeout: requestMillis,
     // How often it looks for those who are late, also while there are none.
     connectionsCheckingInterval: Math.min(5000, requestMillis),
