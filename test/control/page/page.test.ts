@@ -170,6 +170,22 @@ describe("The page", () => {
   const lines = async () =>
     (await page.locator(".lines .line:not(.marker)").allInnerTexts()).join(" ").replaceAll(/\s+/g, " ").trim()
 
+  it("a page that nobody sees lets the log be, and goes on with it when somebody looks again", async () => {
+    const hide = (isHidden: boolean) =>
+      page.evaluate((isHidden) => {
+        Object.defineProperty(document, "hidden", { configurable: true, get: () => isHidden })
+        document.dispatchEvent(new Event("visibilitychange"))
+      }, isHidden)
+    const last = async () => (await page.locator(".lines .line").last().innerText()).trim()
+    await hide(true)
+    await page.waitForTimeout(300)
+    const before = await last()
+    await page.waitForTimeout(400)
+    assert.strictEqual(await last(), before)
+    await hide(false)
+    await until("it goes on", async () => await last() !== before)
+  })
+
   it("lines are copied as text", async () => {
     await page.context().grantPermissions(["clipboard-read", "clipboard-write"], { origin: served.origin })
     await page.locator(".copy").click()
