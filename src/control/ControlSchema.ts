@@ -192,6 +192,7 @@ const jobInfo = Struct({
   previous: jobState,
   pid: orUndefined(Finite),
   startedAt: orUndefined(Finite),
+  grace,
   runs: Finite,
   history: List(Struct({
     run: Finite,

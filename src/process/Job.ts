@@ -160,6 +160,8 @@ export interface Info {
   readonly previous: State
   readonly pid: number | undefined
   readonly startedAt: number | undefined
+  /** How long it gets once it was asked to end, until it is sent SIGKILL. In milliseconds. */
+  readonly grace: number | "infinity"
   /** How many runs were started. */
   readonly runs: number
   /** The last runs that are over, oldest first. */

@@ -9,6 +9,7 @@
 import { Deferred, Effect, Redacted } from "effect"
 import { spawn } from "node:child_process"
 import * as Http from "node:http"
+import * as Net from "node:net"
 import { createInterface } from "node:readline"
 import { Dashboard } from "../../src/control/index.ts"
 import { ProcessManager, Runnable } from "../../src/index.ts"
@@ -63,7 +64,7 @@ const client = (port: number, token: string) => {
     })
     return response
   }
-  return { ask, stream }
+  return { ask, stream, port }
 }
 
 type Client = ReturnType<typeof client>
@@ -167,12 +168,31 @@ const follow = async ({ stream }: Client) => {
   )
 }
 
+/** Without the token, as many requests as go through twenty connections, each made anew when it was closed. */
+const flood = async ({ port }: Client) => {
+  const text = `GET /api/status HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\n\r\n`.repeat(100)
+  let answers = 0
+  const one = () => {
+    const socket = Net.createConnection({ host: "127.0.0.1", port })
+    socket.on("data", (data) => {
+      answers += data.toString("latin1").split("HTTP/1.1 ").length - 1
+      socket.write(text)
+    })
+    socket.on("error", () => {}).on("close", () => setImmediate(one))
+    socket.write(text)
+  }
+  for (let i = 0; i < 20; i++) one()
+  await sleep(3000)
+  console.log(`a stranger floods: ${Math.round(answers / 3)} requests a second refused`)
+}
+
 const scenarios: Readonly<Record<string, (client: Client) => Promise<void>>> = {
   firstSnapshot,
   roundTrip,
   assets,
   updates,
-  follow
+  follow,
+  flood
 }
 
 // ------------------------------------------------------------------------------------------------------- the server
@@ -247,6 +267,8 @@ const loud = Effect.scoped(Effect.gen(function*() {
   console.log(`  ${yield* feel(handle, Effect.sleep("2 seconds"))}`)
   console.log(`with ${followers} followers:`)
   console.log(`  ${yield* feel(handle, run("follow"))}`)
+  console.log("while a stranger floods:")
+  console.log(`  ${yield* feel(handle, run("flood"))}`)
 })).pipe(Effect.provide(NodeJobs.layer()))
 
 /** In a process of its own: what it uses while nothing happens. */

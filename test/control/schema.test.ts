@@ -92,6 +92,7 @@ describe("schemas of what a supervisor says", () => {
       previous: { _tag: "Finished", status: ExitStatus.SpawnFailed({ error }), ...finished },
       pid: 123,
       startedAt: 4,
+      grace: 5000,
       runs: 2,
       history: [{
         run: 1,

@@ -16,7 +16,14 @@ const Item = ({ activity }: { readonly activity: app.Activity }) => {
     <li class={`activity ${kind}`}>
       <div>
         <b>{app.titleOf(activity)}</b>
-        <span>{outcome === undefined ? <Progress path={activity.path} /> : outcome.text}</span>
+        {outcome === undefined
+          // Not read out every second.
+          ? (
+            <span aria-hidden="true">
+              <Progress path={activity.path} />
+            </span>
+          )
+          : <span>{outcome.text}</span>}
       </div>
       {outcome === undefined
         ? <span class="spinner" aria-hidden="true" />

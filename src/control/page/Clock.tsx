@@ -14,7 +14,9 @@ export const Waits = ({ child }: { readonly child: Child }) => <>{waitsFor(child
 
 export const jobOf = (path: string) => {
   if (!app.isJob(path)) return undefined
-  return { pid: app.pidOf(path), killAfterMillis: app.usages.value.get(path)?.killAfterMillis }
+  const grace = app.details.value?.path === path ? app.details.value.job?.grace : undefined
+  const killAfterMillis = app.usages.value.get(path)?.killAfterMillis ?? (grace === "infinity" ? undefined : grace)
+  return { pid: app.pidOf(path), killAfterMillis }
 }
 
 /** What a child waits for, where there is little place. */

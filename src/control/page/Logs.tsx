@@ -1,6 +1,7 @@
 /** The log of a job: it follows, until somebody scrolls away from its end. */
 import { useSignal } from "@preact/signals"
 import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks"
+import { plainText } from "./ansi.ts"
 import * as app from "./app.ts"
 import { LogLine } from "./LogLine.tsx"
 import { LogSession, type StreamChoice, textOf } from "./logSession.ts"
@@ -198,7 +199,7 @@ const search = (
   for (let offset = 1; offset <= count; offset++) {
     const index = (((start + step * offset) % count) + count) % count
     const { entry } = buffer.at(index)!
-    if (entry._tag === "Line" && entry.text.toLowerCase().includes(word)) return index
+    if (entry._tag === "Line" && plainText(entry.text).toLowerCase().includes(word)) return index
   }
   return undefined
 }

@@ -23,6 +23,9 @@ interface Props {
   readonly isCollapsed: boolean
 }
 
+/** Nothing is moved in further than this. */
+const deepest = 8
+
 export const Row = memo((props: Props) => {
   const { child, group, height, index, isCollapsed, isSelected, kind, pid, row, series } = props
   const state = child?.state._tag ?? group?.state ?? "Pending"
@@ -42,7 +45,11 @@ export const Row = memo((props: Props) => {
       aria-expanded={row.hasChildren ? !isCollapsed : undefined}
       style={at(index * height)}
     >
-      <div class="cell name" role="gridcell" style={{ paddingInlineStart: `${(row.level - 1) * 16}px` }}>
+      <div
+        class="cell name"
+        role="gridcell"
+        style={{ paddingInlineStart: `${Math.min(row.level - 1, deepest) * 16}px` }}
+      >
         <span class={`twisty${row.hasChildren ? isCollapsed ? " closed" : " open" : ""}`} aria-hidden="true" />
         <span class="label" title={row.path}>{child?.name ?? group?.name}</span>
         {group !== undefined ? <span class="note strategy">{group.strategy}</span> : null}

@@ -10,11 +10,11 @@ export interface Span {
 }
 
 /** CSI with its parameters; strings that run to BEL or ST (OSC, DCS, PM, APC, SOS); other escapes; C1 controls alike. */
-// eslint-disable-next-line no-control-regex
 const escapes =
+  // oxlint-disable-next-line no-control-regex -- they are what it is about
   /(?:\x1b\[|\x9b)([0-?]*)[ -/]*([@-~])?|(?:\x1b[\]PX^_]|[\x90\x98\x9d-\x9f])[^\x07\x1b\x9c]*(?:\x07|\x1b\\|\x9c)?|\x1b[ -/]*[0-~]?/g
 
-// eslint-disable-next-line no-control-regex
+// oxlint-disable-next-line no-control-regex -- they are what it is about
 const invisible = /[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g
 
 const shown = (text: string): string =>

@@ -10,7 +10,7 @@ import * as Model from "./model.ts"
 import * as rows from "./rows.ts"
 import * as timeline from "./timeline.ts"
 import * as usage from "./usage.ts"
-import type { Change, Details, ServerInfo, Usages } from "./wire.ts"
+import { type Change, type Details, isSnapshot, type ServerInfo, type Usages } from "./wire.ts"
 
 export type Tab = "logs" | "exits" | "facts" | "events"
 
@@ -114,7 +114,7 @@ const takeOver = (): void => {
       for (const path of jobs) if (!model.children.has(path)) jobs.delete(path)
     }
   })
-  if (changes.some((change) => "path" in change && change.path === selected.value)) refresh()
+  if (changes.some((change) => isSnapshot(change) || change.path === selected.value)) refresh()
 }
 
 let connection: feed.Feed | undefined
@@ -156,15 +156,13 @@ const rest = (): void => {
 
 // -------------------------------------------------------------------------------------------- what has to be asked
 
-const askedAtOnce = 4
+const askedAtOnce = 8
 
 /** What events leave open is asked for, a little at a time. */
 const correctSome = async (): Promise<void> => {
   const some = Array.from(model.unsure).slice(0, askedAtOnce)
-  for (const path of some) {
-    const said = await api.details(path)
-    if (said?.child && Model.correct(model, said.child)) tick.value++
-  }
+  const answers = await Promise.all(some.map(api.details))
+  for (const said of answers) if (said?.child && Model.correct(model, said.child)) tick.value++
 }
 
 let refreshing: ReturnType<typeof setTimeout> | undefined

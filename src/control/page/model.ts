@@ -96,7 +96,7 @@ const setGroup = (model: Model, path: string, group: Group): void => {
   model.known.set(path, { name: group.name, strategy: group.strategy })
 }
 
-const setChild = (model: Model, { supervisor: _, ...child }: ChildSnapshot): void => {
+const setChild = (model: Model, { supervisor: _below, ...child }: ChildSnapshot): void => {
   if (child.health) model.checked.add(child.path)
   model.children.set(child.path, { ...child, since: undefined })
 }
@@ -287,8 +287,10 @@ export const correct = (model: Model, said: ChildSnapshot): boolean => {
 /** The model as a snapshot: what the server would say. */
 export const snapshotOf = (model: Model, path: string = ""): Snapshot => ({
   ...model.groups.get(path)!,
-  children: (model.order.get(path) ?? []).map((path): ChildSnapshot => {
-    const { since: _, ...child } = model.children.get(path)!
-    return { ...child, supervisor: model.groups.has(path) ? snapshotOf(model, path) : undefined }
-  })
+  children: (model.order.get(path) ?? []).map((path) => childOf(model, model.children.get(path)!))
+})
+
+const childOf = (model: Model, { since: _seen, ...child }: Child): ChildSnapshot => ({
+  ...child,
+  supervisor: model.groups.has(child.path) ? snapshotOf(model, child.path) : undefined
 })

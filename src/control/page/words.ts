@@ -128,9 +128,11 @@ const stopping = (rest: number | undefined, job: Pid | undefined, isInterrupt: b
   return rest > 0 ? `${whom}, SIGKILL in ${left(rest)}` : `${whom}, SIGKILL was sent`
 }
 
-/** What failed, without the command that it failed in: that can be long, and is known. */
+/** What failed, without the command that it failed in, which can be long and is known, and with the last of its words. */
 export const brief = (message: string): string =>
-  plainText(message).replace(/^Command ".*" (?=exited|was ended|could not|did not)/s, "")
+  plainText(message)
+    .replace(/^Command ".*" (?=exited|was ended|could not|did not)/s, "")
+    .replace(/^(.{0,40}?)\. It said: (?:.* \| )?/s, "$1: ")
 
 /** How an incarnation ended, in one line. */
 export const endOf = ({ decision, exit }: ExitRecord): string => {

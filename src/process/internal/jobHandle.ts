@@ -260,6 +260,7 @@ export class Handle implements Config {
   readonly info: Effect.Effect<Info> = Effect.gen({ self: this }, function*() {
     const { previous, state } = this.engine
     const { run } = this.engine
+    const { graceMillis } = this.settings
     return {
       name: this.name,
       id: this.id,
@@ -268,6 +269,7 @@ export class Handle implements Config {
       previous,
       pid: state._tag === "Running" ? state.pid : undefined,
       startedAt: state._tag === "Pending" ? undefined : state.startedAt,
+      grace: graceMillis === Number.POSITIVE_INFINITY ? "infinity" : graceMillis,
       runs: this.runs,
       history: this.history.list,
       usage: run === undefined ? undefined : yield* run.process.usage,

@@ -15,9 +15,22 @@ const talker = `
   printf '${hostile}\\n'
   i=0; while [ $i -lt 300 ]; do echo "line $i of many"; i=$((i+1)); done
   echo "something broke" >&2
+  printf 'long %0800d end of it\\n' 7
   while :; do sleep 0.1; i=$((i+1)); echo "tick $i"; done`
 
+/** Turned by the tests. */
+let isWell = true
+
+const watched = Runnable.make("watched", Effect.never, {
+  health: {
+    check: Effect.suspend(() => isWell ? Effect.void : Effect.fail("not well")),
+    interval: "100 millis",
+    failures: 1000
+  }
+})
+
 const children = () => [
+  watched,
   ProcessManager.make("web", [
     Job.runnable("talker", Command.shell(talker), { restart: RestartPolicy.supervised }),
     Job.runnable("stubborn", Command.shell(stubborn), { grace: "2 seconds", restart: RestartPolicy.supervised })
@@ -88,6 +101,14 @@ describe("The page", () => {
     await row(page, "late").waitFor({ state: "detached" })
   })
 
+  it("shows who is not well, and who is well again", async () => {
+    isWell = false
+    await until("it is unhealthy", () => has(`[data-path="watched"] .health`, "unhealthy"))
+    isWell = true
+    await until("it is healthy", () => has(`[data-path="watched"] .health`, /^healthy/))
+    await until("the timeline says so", () => has(".aside", /failed its health check/))
+  })
+
   it("logs follow, in colours, and nothing in them is obeyed", async () => {
     await row(page, "web/talker").click()
     await until("the tail", () => has(".lines", "tick"))
@@ -128,6 +149,14 @@ describe("The page", () => {
       "only these",
       async () => /line 12 of many.*line 129 of many/.test(await lines()) && !/line 13 /.test(await lines())
     )
+    await page.fill("#match", "end of it")
+    await until("a long line", async () => (await lines()).includes("end of it") && !(await lines()).includes("tick"))
+    const far = await page.evaluate(() => {
+      const log = document.querySelector(".lines")!
+      log.scrollLeft = 1e6
+      return log.scrollLeft
+    })
+    assert.isAbove(far, 3000, "its end can be reached")
     await page.fill("#match", "")
     await until("all again", () => has(".lines", "tick"))
     await page.fill("#find", "line 42 of")
@@ -140,6 +169,22 @@ describe("The page", () => {
 
   const lines = async () =>
     (await page.locator(".lines .line:not(.marker)").allInnerTexts()).join(" ").replaceAll(/\s+/g, " ").trim()
+
+  it("a page that nobody sees lets the log be, and goes on with it when somebody looks again", async () => {
+    const hide = (isHidden: boolean) =>
+      page.evaluate((isHidden) => {
+        Object.defineProperty(document, "hidden", { configurable: true, get: () => isHidden })
+        document.dispatchEvent(new Event("visibilitychange"))
+      }, isHidden)
+    const last = async () => (await page.locator(".lines .line").last().innerText()).trim()
+    await hide(true)
+    await page.waitForTimeout(300)
+    const before = await last()
+    await page.waitForTimeout(400)
+    assert.strictEqual(await last(), before)
+    await hide(false)
+    await until("it goes on", async () => await last() !== before)
+  })
 
   it("lines are copied as text", async () => {
     await page.context().grantPermissions(["clipboard-read", "clipboard-write"], { origin: served.origin })
@@ -161,10 +206,13 @@ describe("The page", () => {
     assert.match(await state("web/stubborn"), /^running/, "nothing is done when it is not confirmed")
     await page.getByRole("button", { name: "Restart", exact: true }).click()
     await dialog.getByRole("button", { name: "Restart" }).click()
-    await until("its progress", () => has(".activities", /Restarting web\/stubborn waiting for pid \d+/))
+    await until(
+      "its progress",
+      () => has(".activities", /Restarting web\/stubborn waiting for pid \d+, SIGKILL in [12] s/)
+    )
     await until("in the tree too", async () => /^stopping .*left/.test(await state("web/stubborn")))
     await until("it is done", () => has(".activities", "done"), 8000)
-    await until("it runs again", async () => /^running/.test(await state("web/stubborn")))
+    await until("it runs again", async () => (await state("web/stubborn")).startsWith("running"))
     const { incarnation } = await served.run(served.handle.child("web/stubborn"))
     assert.strictEqual(incarnation, before.incarnation + 1)
   })
@@ -184,7 +232,7 @@ describe("The page", () => {
     await page.keyboard.press("Escape")
     await page.keyboard.press("Home")
     await until("the root", async () => await focused() === "")
-    for (const path of ["dashboard", "web", "web/talker"]) {
+    for (const path of ["dashboard", "watched", "web", "web/talker"]) {
       await page.keyboard.press("ArrowDown")
       await until(`focus on ${path}`, async () => await focused() === path)
     }
@@ -275,19 +323,28 @@ describe("The page", () => {
     assert.deepStrictEqual(opened.faults, [])
   })
 
-  it("says that the connection is gone, tries again, and goes on where the tree is by then", async () => {
-    await page.context().setOffline(true)
-    await served.run(served.handle.restart("dashboard")).catch(() => undefined)
-    await until("it says so", () => has(".broken", "Next try"), 8000)
-    await page.context().setOffline(false)
-  }, 15_000)
+  it(
+    "a server that goes is missed, one that comes back is found again, and the tree goes on as it is by then",
+    async () => {
+      await served.run(served.handle.stop("dashboard"))
+      await until("it says so", () => has(".broken", "The supervisor does not answer"))
+      await until("it says when it tries again", () => has(".broken", "Next try"))
+      await served.run(served.handle.stop("web/talker"))
+      await served.run(served.handle.start("dashboard"))
+      await page.getByRole("button", { name: "Try now" }).click()
+      await until("the tree as it is", async () => await state("web/talker") === "stopped")
+      await page.locator(".broken").waitFor({ state: "detached" })
+      await served.run(served.handle.start("web/talker"))
+      await until("what happens now", async () => (await state("web/talker")).startsWith("running"))
+    },
+    15_000
+  )
 
-  it("a page whose session is over says how to get another, which then works", async () => {
+  it("a page whose session is over says how to get another", async () => {
+    await page.context().clearCookies()
+    await served.run(served.handle.restart("dashboard"))
     await until("it says so", () => has(".broken", "session is over"), 12_000)
-    await served.run(served.handle.stop("web/talker"))
-    await page.goto(await served.link())
-    await until("the tree as it is", async () => await state("web/talker") === "stopped")
-    assert.strictEqual(await page.locator(".broken").count(), 0)
+    assert.strictEqual(await textOf(page, ".connection"), "signed out")
   }, 20_000)
 })
 

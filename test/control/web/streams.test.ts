@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Deferred, Effect, Fiber, Queue, Stream } from "effect"
+import { Clock, Deferred, Effect, Fiber, Queue, Stream } from "effect"
 import { Control, Runnable } from "effect-supervisor"
 import { Command, Job, Jobs, NodeJobs } from "effect-supervisor/process"
 import { TestClock } from "effect/testing"
@@ -223,12 +223,11 @@ describe("the stream itself", () => {
   it.effect("no batch comes sooner than its pace, and the first of them at once", () =>
     Effect.gen(function*() {
       const queue = yield* Queue.unbounded<number>()
-      const times: Array<readonly [number, ReadonlyArray<number>]> = []
-      const fiber = yield* Effect.forkChild(Stream.runForEach(sse.paced(Stream.fromQueue(queue)), (batch) =>
-        Effect.map(
-          Effect.clockWith((clock) => clock.currentTimeMillis),
-          (now) => times.push([now, batch])
-        )))
+      const times: Array<string> = []
+      const fiber = yield* Effect.forkChild(
+        Stream.runForEach(sse.paced(Stream.fromQueue(queue), (batch) => batch.join(" ")), (text) =>
+          Effect.map(Clock.currentTimeMillis, (now) => times.push(`${now}: ${text}`)))
+      )
       yield* TestClock.adjust(100)
       yield* Queue.offer(queue, 1)
       yield* TestClock.adjust(1)
@@ -236,8 +235,22 @@ describe("the stream itself", () => {
         yield* Queue.offer(queue, value)
       }
       yield* TestClock.adjust(100)
-      assert.deepStrictEqual(times, [[100, [1]], [100 + sse.pace, [2, 3, 4]]])
+      assert.deepStrictEqual(times, ["100: 1", `${100 + sse.pace}: 2 3 4`])
       yield* Fiber.interrupt(fiber)
+    }))
+
+  it.live("a message that takes long to make is followed by a longer pause", () =>
+    Effect.gen(function*() {
+      const times: Array<number> = []
+      const slowly = () => {
+        const began = performance.now()
+        while (performance.now() - began < 10);
+        times.push(performance.now())
+        return "x"
+      }
+      yield* Stream.runDrain(sse.paced(Stream.rechunk(Stream.make(1, 2, 3), 1), slowly))
+      assert.isAtLeast(times[1]! - times[0]!, 90)
+      assert.isAtLeast(times[2]! - times[1]!, 90)
     }))
 
   it.effect("shows that it is there every ten seconds, and ends with what it is about", () =>

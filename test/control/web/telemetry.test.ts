@@ -4,6 +4,7 @@ import { ProcessManager, Runnable } from "effect-supervisor"
 import { Telemetry } from "effect-supervisor/control"
 import * as Http from "node:http"
 import type * as Net from "node:net"
+import { ask, enter, known, post, serve } from "./support.ts"
 
 // ------------------------------------------------------------------------------------ a collector that keeps it all
 
@@ -227,5 +228,27 @@ describe("Telemetry", () => {
       yield* run(Layer.provide(away, environment({})))
       yield* run(Layer.provide(Telemetry.layer(), environment({ OTEL_EXPORTER_OTLP_ENDPOINT: "not a url" })))
       assert.isBelow(performance.now() - began, 3000)
+    }))
+
+  it.live("says nothing of what a dashboard is asked: neither links nor tokens leave by it", () =>
+    Effect.gen(function*() {
+      const { received, spans, url } = yield* collector
+      const telemetry = Telemetry.layer({ endpoint: url, serviceName: "shop" })
+      const link = yield* Effect.scoped(Effect.gen(function*() {
+        const at = yield* serve()
+        yield* enter(at)
+        yield* known(at, { path: "/api/status" })
+        yield* post(at, "restart", { target: "mailer" })
+        const link = new URL(yield* at.link)
+        yield* ask(at, { path: `${link.pathname}${link.search}` })
+        return { secret: link.searchParams.get("token")!, token: at.token }
+      })).pipe(Effect.provide(Layer.provide(telemetry, environment({ OTEL_EXPORTER_OTLP_PROTOCOL: "http/json" }))))
+      const names = spans().map(({ name }) => name)
+      assert.include(names, "supervised mailer")
+      assert.deepStrictEqual(names.filter((name) => !name.startsWith("supervised ")), [])
+      for (const { body } of received) {
+        assert.isFalse(body.includes(link.secret))
+        assert.isFalse(body.includes(link.token))
+      }
     }))
 })

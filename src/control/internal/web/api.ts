@@ -103,7 +103,7 @@ const watch = ({ caller, usage }: Options): Answer =>
   Effect.gen(function*() {
     const server = (yield* caller.call("server", {})) as ServerInfo
     const feed = yield* caller.feed<SupervisorEvent | Snapshot>("watch", {})
-    const changes = Stream.map(sse.paced(feed), (changes) => sse.message("change", changes))
+    const changes = sse.paced(feed, (changes) => sse.message("change", changes))
     const hello = Stream.succeed(sse.message("hello", { server, readOnly: server.readOnly }))
     return sse.response(Stream.catch(Stream.concat(hello, changes), failed), usage)
   })
@@ -113,7 +113,7 @@ const logs = ({ caller }: Options): Answer =>
     const { tail = 200, ...rest } = yield* parameters(follow)
     const from = tail === 0 ? "now" : { last: tail }
     const feed = yield* caller.feed<LogEntry>("logs.follow", { ...rest, from, markers: true })
-    const entries = Stream.map(sse.paced(feed), (lines) => sse.message("lines", lines))
+    const entries = sse.paced(feed, (lines) => sse.message("lines", lines))
     return sse.response(Stream.catch(entries, failed))
   })
 

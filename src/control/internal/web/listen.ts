@@ -35,12 +35,12 @@ export interface Listening {
 export const host = "127.0.0.1"
 
 const maxHeaderSize = 16 * 1024
-const maxRequests = 1000
+const maxRequests = 100
 
 const make = ({ maxConnections, requestMillis }: ListenOptions): Http.Server => {
   const server = http.createServer({
     maxHeaderSize,
-    headersTimeout: requestMillis,
+    // Of the headers as well.
     requestTimeout: requestMillis,
     // How often it looks for those who are late, also while there are none.
     connectionsCheckingInterval: Math.min(5000, requestMillis),
@@ -48,8 +48,9 @@ const make = ({ maxConnections, requestMillis }: ListenOptions): Http.Server => 
     insecureHTTPParser: false
   })
   server.maxConnections = maxConnections
-  // Requests are read before those ahead of them are answered: so many of one connection, which is then closed.
+  // Requests are read before those ahead of them are answered: so many of one connection, and no more.
   server.maxRequestsPerSocket = maxRequests
+  server.on("dropRequest", (_request, socket) => socket.destroy())
   return server
 }
 

@@ -45,8 +45,9 @@ export const notJson: Refusal = new Refusal({
 export const tooLarge = (limit: number): Refusal =>
   new Refusal({ status: 413, tag: "TooLarge", message: `A request body has at most ${limit} bytes.` })
 
+/** Ends the connection, so that who does not listen has to make another one for each time. */
 export const tooMany = (message: string): Refusal =>
-  new Refusal({ status: 429, tag: "TooManyRequests", message, headers: { "retry-after": "1" } })
+  new Refusal({ status: 429, tag: "TooManyRequests", message, headers: { "retry-after": "1", connection: "close" } })
 
 /** What the supervisor answers in place of what was asked for, by its tag; all others are 400. */
 export const statuses: Readonly<Record<string, number>> = {

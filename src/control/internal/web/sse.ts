@@ -24,17 +24,30 @@ export const heartbeat = "10 seconds"
 export const message = (event: string, data: unknown): string =>
   Sse.encoder.write({ _tag: "Event", event, id: undefined, data: JSON.stringify(data) })
 
-/** One batch in so many milliseconds at most: what comes meanwhile is in the next one. */
-export const paced = <A, E>(stream: Stream.Stream<A, E>): Stream.Stream<Arr.NonEmptyReadonlyArray<A>, E> =>
+/** A message that took long to make is followed by a pause of so many times as long. */
+const restFactor = 9
+
+/**
+ * One message in so many milliseconds at most: what comes meanwhile is in the next one. The longer they take to make, the
+ * fewer there are, so that a big tree in a storm of restarts has most of its time for itself.
+ */
+export const paced = <A, E>(
+  stream: Stream.Stream<A, E>,
+  make: (batch: Arr.NonEmptyReadonlyArray<A>) => string
+): Stream.Stream<string, E> =>
   Stream.transformPull(stream, (pull) =>
     Effect.map(Clock.Clock, (clock) => {
       let next = Number.NEGATIVE_INFINITY
+      const now = () => Number(clock.currentTimeNanosUnsafe()) / 1e6
       return Effect.suspend(() => {
-        const wait = next - clock.currentTimeMillisUnsafe()
+        const wait = next - now()
         return wait > 0 ? Effect.andThen(Effect.sleep(wait), pull) : pull
       }).pipe(Effect.map((batch) => {
-        next = clock.currentTimeMillisUnsafe() + pace
-        return [batch] as const
+        const began = now()
+        const text = make(batch)
+        const made = now()
+        next = made + Math.max(pace, (made - began) * restFactor)
+        return [text] as const
       }))
     }))
 

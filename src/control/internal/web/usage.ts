@@ -18,13 +18,22 @@ const own = (): Usage => {
   return { cpuMillis: (system + user) / 1000, memoryBytes: process.memoryUsage.rss(), processes: 1 }
 }
 
+/** What is told of a job. One that does not run uses nothing, and is one all the same. */
+interface Told extends Partial<Usage> {
+  readonly pid?: number | undefined
+  /** From being asked to end to SIGKILL. */
+  readonly killAfterMillis?: number | undefined
+}
+
 /** By path; this process by "". */
-const sample: Effect.Effect<Readonly<Record<string, Usage>>> = Effect.gen(function*() {
+const sample: Effect.Effect<Readonly<Record<string, Told>>> = Effect.gen(function*() {
   const jobs = yield* Effect.serviceOption(Jobs)
   const list = Option.isNone(jobs) ? [] : yield* jobs.value.list
   const infos = yield* Effect.forEach(list, (job) => job.info, { concurrency: "unbounded" })
-  const found: Record<string, Usage> = { "": own() }
-  for (const { id, usage } of infos) if (usage !== undefined) found[id] = usage
+  const found: Record<string, Told> = { "": own() }
+  for (const { grace, id, pid, usage } of infos) {
+    found[id] = { ...usage, pid, killAfterMillis: grace === "infinity" ? undefined : grace }
+  }
   return found
 })
 
