@@ -76,6 +76,7 @@ export const job = (path: string, options: Partial<Job.Info> = {}): Job.Info => 
   history: [],
   usage: { cpuMillis: 1000, memoryBytes: 64 * 1024 * 1024, processes: 2 },
   directory: "/nowhere",
+  grace: 5000,
   ...options
 })
 
