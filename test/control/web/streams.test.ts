@@ -248,9 +248,10 @@ describe("the stream itself", () => {
         times.push(performance.now())
         return "x"
       }
-      yield* Stream.runDrain(sse.paced(Stream.rechunk(Stream.make(1, 2, 3), 1), slowly))
+      yield* Stream.runDrain(sse.paced(Stream.rechunk(Stream.make(1, 2, 3), 1), slowly, sse.rest))
       assert.isAtLeast(times[1]! - times[0]!, 90)
       assert.isAtLeast(times[2]! - times[1]!, 90)
+      assert.strictEqual(sse.rest(10_000), 250)
     }))
 
   it.effect("shows that it is there every ten seconds, and ends with what it is about", () =>

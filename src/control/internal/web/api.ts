@@ -103,7 +103,7 @@ const watch = ({ caller, usage }: Options): Answer =>
   Effect.gen(function*() {
     const server = (yield* caller.call("server", {})) as ServerInfo
     const feed = yield* caller.feed<SupervisorEvent | Snapshot>("watch", {})
-    const changes = sse.paced(feed, (changes) => sse.message("change", changes))
+    const changes = sse.paced(feed, (changes) => sse.message("change", changes), sse.rest)
     const hello = Stream.succeed(sse.message("hello", { server, readOnly: server.readOnly }))
     return sse.response(Stream.catch(Stream.concat(hello, changes), failed), usage)
   })

@@ -24,16 +24,22 @@ export const heartbeat = "10 seconds"
 export const message = (event: string, data: unknown): string =>
   Sse.encoder.write({ _tag: "Event", event, id: undefined, data: JSON.stringify(data) })
 
-/** A message that took long to make is followed by a pause of so many times as long. */
+/** After a message that took long to make it rests so many times as long, and no longer than that; in milliseconds. */
 const restFactor = 9
+const longestRest = 250
+
+/** How long to rest after making something took so long. */
+export const rest = (millis: number): number => Math.min(longestRest, millis * restFactor)
 
 /**
- * One message in so many milliseconds at most: what comes meanwhile is in the next one. The longer they take to make, the
- * fewer there are, so that a big tree in a storm of restarts has most of its time for itself.
+ * One message in so many milliseconds at most: what comes meanwhile is in the next one. With `rest`, the longer they take
+ * to make, the fewer there are: for those in which what comes meanwhile makes no more work, such as a snapshot, so that a
+ * big tree in a storm of restarts has most of its time for itself.
  */
 export const paced = <A, E>(
   stream: Stream.Stream<A, E>,
-  make: (batch: Arr.NonEmptyReadonlyArray<A>) => string
+  make: (batch: Arr.NonEmptyReadonlyArray<A>) => string,
+  rest?: (millis: number) => number
 ): Stream.Stream<string, E> =>
   Stream.transformPull(stream, (pull) =>
     Effect.map(Clock.Clock, (clock) => {
@@ -46,7 +52,7 @@ export const paced = <A, E>(
         const began = now()
         const text = make(batch)
         const made = now()
-        next = made + Math.max(pace, (made - began) * restFactor)
+        next = made + Math.max(pace, rest?.(made - began) ?? 0)
         return [text] as const
       }))
     }))
