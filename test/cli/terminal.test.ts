@@ -1,10 +1,13 @@
-import { afterEach, assert, beforeAll, describe, it } from "@effect/vitest"
+import { afterEach, assert, beforeAll, describe, it, vi } from "@effect/vitest"
 import { spawn } from "node:child_process"
 import { join } from "node:path"
 import { build, root } from "../fixtures/build.ts"
 import { Place, until } from "./support.ts"
 
 let places: Array<Place> = []
+
+// Each is some processes one after the other, on a machine that may have other things to do.
+vi.setConfig({ testTimeout: 60_000 })
 
 beforeAll(build, 120_000)
 afterEach(async () => {
