@@ -208,6 +208,7 @@ export type Calls =
   | Call<"status", Nothing, SnapshotModule.Snapshot, Refused>
   | Call<"child", { readonly path: string }, SnapshotModule.ChildSnapshot, ChildNotFound | Refused>
   | Call<"info", { readonly path: string }, Details, ChildNotFound | Refused>
+  | Call<"infos", { readonly paths: ReadonlyArray<string> }, ReadonlyArray<Details>, Refused>
   | Feed<"watch", Nothing, SupervisorEvent | SnapshotModule.Snapshot, Refused>
   | Feed<"logs.query", LogsQuery, LogStore.LogLine, NotAJob | LogsUnavailable | Refused>
   | Feed<"logs.follow", LogsFollow, LogStore.LogEntry, NotAJob | LogsUnavailable | Refused>
@@ -263,12 +264,13 @@ const answers = coded<ReadonlyArray<Answer>>()(List(Union([
   })
 ])))
 
-const details = coded<Details>()(Struct({
+const detailsStruct = Struct({
   path: Text,
   child: orUndefined(ControlSchema.ChildSnapshot),
   job: orUndefined(ControlSchema.JobInfo),
   waitsFor: List(Text)
-}))
+})
+const details = coded<Details>()(detailsStruct)
 
 const serverInfo = plain<ServerInfo>()(Struct({
   name: Text,
@@ -305,6 +307,11 @@ export const ControlApi: RpcGroup.RpcGroup<Calls> = RpcGroup.make(
     error: errors.oneOf<ChildNotFound | Refused>()
   }),
   Rpc.make("info", { payload: byPath, success: details, error: errors.oneOf<ChildNotFound | Refused>() }),
+  Rpc.make("infos", {
+    payload: plain<{ readonly paths: ReadonlyArray<string> }>()(Struct({ paths: List(short) })),
+    success: coded<ReadonlyArray<Details>>()(List(detailsStruct)),
+    error: errors.oneOf<Refused>()
+  }),
   Rpc.make("watch", { payload: nothing, success: ControlSchema.Change, error: errors.oneOf<Refused>(), stream: true }),
   Rpc.make("logs.query", {
     payload: plain<LogsQuery>()(Struct({

@@ -83,6 +83,8 @@ export interface Client {
   readonly child: (path: string) => Effect.Effect<ChildSnapshot, ChildNotFound | CallError>
   /** One child by its path, and its process with what that uses now, if it is one. */
   readonly info: (path: string) => Effect.Effect<Details, ChildNotFound | CallError>
+  /** As `info`, of many at once, which costs little more than one; those that there are not are left out. */
+  readonly infos: (paths: ReadonlyArray<string>) => Effect.Effect<ReadonlyArray<Details>, CallError>
   /**
    * The snapshot of this moment, then every event since; ends when the server is stopped. Who reads too slowly gets `EventsLost` with
    * their number, and then a fresh snapshot that has them in it.
@@ -199,6 +201,7 @@ const fromRemote = (remote: Remote, socket: string, server: ServerInfo, closed: 
     status: call(remote.status({})),
     child: (path) => call(remote.child({ path })),
     info: (path) => call(remote.info({ path })),
+    infos: (paths) => call(remote.infos({ paths })),
     watch: feed(remote.watch({})),
     start: operation("start"),
     stop: operation("stop"),

@@ -11,6 +11,8 @@ import {
   symlinkSync,
   writeFileSync
 } from "node:fs"
+import { createServer } from "node:http"
+import type { AddressInfo } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { build, root } from "../fixtures/build.ts"
@@ -98,6 +100,68 @@ describe("run", () => {
       assert.strictEqual(result.code, code)
       assert.match(result.stdout, /web \| bye/, "what a child says last is shown")
     }
+  })
+
+  it("ends with 0 by a signal where that is a good end, and tells who has stopped, in order", async () => {
+    const at = place({ Procfile: `web: ${idle}\nworker: ${idle}` })
+    const run = at.begin("run", "--signal-ok")
+    await run.says(/all ready/)
+    run.process.kill("SIGTERM")
+    const { code, stdout } = await run.ended
+    assert.strictEqual(code, 0)
+    assert.deepStrictEqual(stdout.match(/\w+ is stopped/g), ["worker is stopped", "web is stopped"])
+  })
+
+  it("serves the page where that is asked for, and gives links to it, each for one browser", async () => {
+    const at = place({ Procfile: `web: ${idle}` })
+    const run = at.beginWith({ EFFECT_SUPERVISOR_TOKEN: "0123456789abcdef0123456789abcdef" }, "run", "--dashboard", "0")
+    const [, origin, first] = await run.says(/dashboard on (http:\S+), for one browser: (http:\S+)/)
+    await run.says(/all ready/)
+    const { link } = await at.json<{ readonly link: string }>("dashboard")
+    assert.notStrictEqual(link, first)
+    for (const status of [303, 403]) {
+      assert.strictEqual((await fetch(link, { redirect: "manual" })).status === 303, status === 303)
+    }
+    const authorization = "Bearer 0123456789abcdef0123456789abcdef"
+    const metrics = await fetch(`${origin}/metrics`, { headers: { authorization } })
+    assert.match(await metrics.text(), /effect_supervisor_children/)
+    assert.strictEqual((await (await fetch(`${origin}/readyz`)).text()).trim(), "ok")
+    assert.notInclude(JSON.stringify(await at.json("ps")), "(dashboard)")
+  })
+
+  it("says how to have a page where there is none", async () => {
+    const at = place({ Procfile: `web: ${idle}` })
+    await at.begin("run").says(/all ready/)
+    const { code, stderr } = await at.esv("dashboard")
+    assert.strictEqual(code, 1)
+    assert.match(stderr, /serves no dashboard.*--dashboard/)
+  })
+
+  it("serves metrics and sends telemetry as the configuration says", async () => {
+    const sent: Array<string> = []
+    const collector = createServer((request, response) => {
+      sent.push(request.url!)
+      request.resume().on("end", () => response.end("{}"))
+    })
+    await new Promise<void>((resolve) => collector.listen(0, "127.0.0.1", resolve))
+    const { port } = collector.address() as AddressInfo
+    const at = place({
+      "package.json": `{"type":"module"}`,
+      "supervisor.config.ts": `export default {
+        name: "shop",
+        telemetry: { prometheus: true, otlp: "http://127.0.0.1:${port}" },
+        dashboard: { port: 0 },
+        children: { once: { command: "true", restart: "never" }, web: { command: ["sleep", "1000"] } }
+      }`
+    })
+    symlinkSync(join(root, "node_modules"), join(at.directory, "node_modules"))
+    const run = at.begin("run", "--signal-ok")
+    await run.says(/dashboard on/)
+    await run.says(/all ready/)
+    run.process.kill("SIGINT")
+    assert.strictEqual((await run.ended).code, 0)
+    collector.close()
+    for (const signal of ["traces", "metrics"]) assert.include(sent, `/v1/${signal}`)
   })
 
   it("a second signal kills what takes its time", async () => {

@@ -136,8 +136,10 @@ describe("the API", () => {
     assert.deepStrictEqual([...ControlApi.ControlApi.requests.keys()].toSorted(), [
       "add",
       "child",
+      "dashboard",
       "hold",
       "info",
+      "infos",
       "logs.follow",
       "logs.query",
       "reconcile",

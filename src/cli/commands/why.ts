@@ -21,7 +21,7 @@ interface Input {
 const handler = Effect.fnUntraced(function*({ targets }: Input) {
   const client = yield* connect
   const children = yield* select(yield* client.status, targets)
-  const found = yield* Effect.forEach(children, ({ path }) => client.info(path), { concurrency: 16 })
+  const found = yield* client.infos(children.map(({ path }) => path))
   if (yield* Json) return yield* printJson(found)
   const look = yield* style
   const now = yield* Clock.currentTimeMillis

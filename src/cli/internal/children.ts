@@ -48,22 +48,12 @@ export const unknown = (target: string, children: ReadonlyArray<ChildSnapshot>):
   })
 }
 
-/**
- * So many questions are asked at once: those that are asked together share a look at all processes of the machine, and a
- * connection carries 64.
- */
-const concurrency = 48
-
 /** What the server knows of each, beside its snapshot; nothing of those that have gone in between. */
 export const details = (
   client: ControlClient.Client,
   children: ReadonlyArray<ChildSnapshot>
-): Effect.Effect<ReadonlyMap<string, Details>> =>
+): Effect.Effect<ReadonlyMap<string, Details>, ControlClient.CallError> =>
   Effect.map(
-    Effect.forEach(
-      children,
-      ({ path }) => Effect.orElseSucceed(Effect.asSome(client.info(path)), () => undefined),
-      { concurrency }
-    ),
-    (found) => new Map(found.flatMap((one) => one?._tag === "Some" ? [[one.value.path, one.value] as const] : []))
+    client.infos(children.map(({ path }) => path)),
+    (found) => new Map(found.map((one) => [one.path, one] as const))
   )

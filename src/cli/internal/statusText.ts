@@ -35,7 +35,9 @@ export const tally = (children: ReadonlyArray<ChildSnapshot>): string => {
 }
 
 const kill = ({ state }: ChildSnapshot, now: number): string =>
-  state._tag === "Stopping" && state.until !== undefined ? `, killed in ${words.duration(state.until - now)}` : ""
+  state._tag === "Stopping" && state.until !== undefined ?
+    `, killed in ${Math.max(0, Math.round((state.until - now) / 1000))}s`
+    : ""
 
 /** What is being waited for while all is stopped: "waiting for web (pid 12, killed in 4s)". */
 export const waitingFor = (

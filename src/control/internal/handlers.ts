@@ -97,6 +97,13 @@ const details: (options: Options, path: string) => Effect.Effect<Details, ChildN
   }
 )
 
+/** At once, since all of them then share one look at the processes of the machine. Who has gone in between is left out. */
+const allDetails = (options: Options, paths: ReadonlyArray<string>): Effect.Effect<ReadonlyArray<Details>> =>
+  Effect.map(
+    Effect.forEach(paths, (path) => Effect.option(details(options, path)), { concurrency: "unbounded" }),
+    (found) => found.flatMap((one) => one._tag === "Some" ? [one.value] : [])
+  )
+
 /** What the application does for this; whatever goes wrong with it is told as one error. */
 const ofApplication = <A>(options: Options, operation: string, effect: Effect.Effect<A, unknown>) =>
   Effect.catchCause(
@@ -168,6 +175,7 @@ export const handlers = (options: Options): Handlers => {
     status: () => handle.status,
     child: ({ path }) => handle.child(path),
     info: ({ path }) => details(options, path),
+    infos: ({ paths }) => allDetails(options, paths),
     watch: () => watch(handle, backlog, leaving),
     "logs.query": (payload) => logs.query(payload, turnstile),
     "logs.follow": (payload) => logs.follow(payload, turnstile, leaving),

@@ -87,8 +87,9 @@ const Reader = ({ children, path, session }: {
   })
 
   const onScroll = (): void => {
+    if (view.ref.current === null) return
     view.onScroll()
-    const { clientHeight, scrollHeight, scrollTop } = view.ref.current!
+    const { clientHeight, scrollHeight, scrollTop } = view.ref.current
     const isAtEnd = scrollTop + clientHeight >= scrollHeight - height
     if (!isAtEnd && !buffer.isPaused && scrollTop < lastTop.current) session.pause()
     else if (isAtEnd && buffer.isPaused && buffer.missed === 0) session.follow()

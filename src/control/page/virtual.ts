@@ -31,7 +31,8 @@ export const useView = (): View => {
     top,
     height,
     onScroll: () => {
-      top.value = ref.current!.scrollTop
+      // It may be told of a list that was taken away in between.
+      if (ref.current !== null) top.value = ref.current.scrollTop
     }
   }
 }
