@@ -1,4 +1,21 @@
+import { existsSync } from "node:fs"
 import { defineConfig } from "vitest/config"
+
+/**
+ * What some tests need of the machine beside Node: without it they are left out, which is told. Where the variable is set
+ * they are not, so that nobody is deceived who counts on them.
+ */
+const needs = [
+  {
+    what: "the tests in a browser",
+    files: ["test/control/page/{page,speed}.test.ts", "test/control/web/browser.test.ts"],
+    variable: "CHROMIUM",
+    isThere: existsSync("/usr/bin/chromium"),
+    advice: "apt-get install -y chromium, or set CHROMIUM to its path"
+  }
+]
+const missing = needs.filter(({ isThere, variable }) => !isThere && process.env[variable] === undefined)
+for (const { advice, what } of missing) console.warn(`LEFT OUT: ${what}. To run them: ${advice}.`)
 
 export default defineConfig({
   resolve: {
@@ -18,6 +35,7 @@ export default defineConfig({
   },
   test: {
     include: ["test/**/*.test.ts"],
+    exclude: missing.flatMap(({ files }) => files),
     testTimeout: 20_000
   }
 })
