@@ -443,6 +443,8 @@ describe("seeing", () => {
       return [events, json].every(({ stdout }) => stdout.includes("db"))
     }
     await until(isTold, "both are told", 15_000)
+    // They may have come in the middle of one.
+    await at.esv("restart", "db")
     await events.says(/db {2}stopping[\s\S]*db {2}running/)
     await json.says(/"path":"db".*"Running"/)
     assert.isTrue(json.lines.every((line) => typeof JSON.parse(line) === "object"))
