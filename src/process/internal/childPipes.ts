@@ -14,7 +14,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import { type PlatformError, systemError } from "effect/PlatformError"
 import type { ChildProcessHandle } from "effect/process/ChildProcessSpawner"
-import * as Pull from "effect/Pull"
+import type * as Pull from "effect/Pull"
 import * as Stream from "effect/Stream"
 import type { ChildProcess } from "node:child_process"
 import * as diagnostics from "node:diagnostics_channel"
@@ -77,12 +77,14 @@ const directly = (pipe: Readable | null | undefined, name: string): Output | und
 /** So many bytes wait to be pulled, and what is read in one go, until the pipe is read no more. */
 const mostWaiting = 64 * 1024
 
+const nobody = (): void => {}
+
 /** Reads from now on, for one reader. */
 const outputOf = (pipe: Socket, name: string): Output => {
   let waiting: Array<Uint8Array> = []
   let size = 0
   let end: Exit.Exit<never, PlatformError | Cause.Done> | undefined
-  let wake: () => void = () => {}
+  let wake: () => void = nobody
   const endWith = (exit: Exit.Exit<never, PlatformError | Cause.Done>): void => {
     end ??= exit
     wake()
@@ -103,7 +105,7 @@ const outputOf = (pipe: Socket, name: string): Output => {
   pipe.resume()
   const more = Effect.callback<void>((resume) => {
     wake = () => {
-      wake = () => {}
+      wake = nobody
       resume(Effect.void)
     }
   })
