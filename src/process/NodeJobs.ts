@@ -10,6 +10,7 @@ import type { FileSystem } from "effect/FileSystem"
 import * as Layer from "effect/Layer"
 import type { Path } from "effect/Path"
 import type { ChildProcessSpawner } from "effect/process/ChildProcessSpawner"
+import * as nodeFiles from "./internal/nodeFiles.ts"
 import { Jobs, type JobsOptions } from "./Jobs.ts"
 import { Spawner, type SpawnerOptions } from "./Spawner.ts"
 
@@ -46,6 +47,7 @@ export const layer = (
   options?: Options
 ): Layer.Layer<Jobs | Spawner | ChildProcessSpawner | FileSystem | Path> =>
   Jobs.layer(options).pipe(
+    Layer.provide(nodeFiles.layer),
     Layer.provideMerge(Spawner.layer(options)),
     Layer.provideMerge(NodeChildProcessSpawner.layer),
     Layer.provideMerge(Layer.mergeAll(NodeFileSystem.layer, NodePath.layer))

@@ -20,7 +20,7 @@ import type * as Sink from "effect/Sink"
 import type * as Stream from "effect/Stream"
 import * as Command from "./Command.ts"
 import type * as ExitStatus from "./ExitStatus.ts"
-import { withPipes } from "./internal/childPipes.ts"
+import { type Piped, withPipes } from "./internal/childPipes.ts"
 import * as spawning from "./internal/spawning.ts"
 import { SignalFailed, type SpawnFailed } from "./ProcessError.ts"
 import type { Signal } from "./Signal.ts"
@@ -152,7 +152,7 @@ const spawn = Effect.fnUntraced(function*(
 ) {
   const watch = yield* guard(command)
   const scope = yield* Scope.make()
-  const [handle, closePipes] = yield* spawning.toChildProcess(command, watch.env).pipe(
+  const piped = yield* spawning.toChildProcess(command, watch.env).pipe(
     Effect.flatMap((child) =>
       withPipes(spawner.spawn(child)).pipe(
         Effect.mapError((error) => spawning.spawnFailed(command, error)),
@@ -162,9 +162,10 @@ const spawn = Effect.fnUntraced(function*(
     Scope.provide(scope),
     Effect.onError((cause) => Effect.andThen(watch.failed, Scope.close(scope, Exit.failCause(cause))))
   )
-  yield* watch.started(handle.pid)
-  const status = yield* observe(handle)
-  return toProcess(command, handle, status, watch.ended(handle.pid), letGo(handle, scope, closePipes))
+  const { pid } = piped.handle
+  yield* watch.started(pid)
+  const status = yield* observe(piped.handle)
+  return toProcess(command, piped, status, watch.ended(pid), letGo(piped, scope))
 })
 
 /** The end of the program, seen from now on whether anybody asks for it or not. */
@@ -181,11 +182,7 @@ const observe = Effect.fnUntraced(function*(handle: ChildProcessHandle) {
  * Closes the scope of the handle without what it would do to the process: by now nobody is left in the group, but where
  * zombies are not reaped it would wait a second for them, so it is not waited for either.
  */
-const letGo = (
-  handle: ChildProcessHandle,
-  scope: Scope.Closeable,
-  closePipes: Effect.Effect<void>
-): Effect.Effect<void> =>
+const letGo = ({ closePipes, handle }: Piped, scope: Scope.Closeable): Effect.Effect<void> =>
   Effect.ignore(handle.unref).pipe(
     Effect.andThen(closePipes),
     Effect.andThen(Effect.forkDetach(Scope.close(scope, Exit.void), { startImmediately: true })),
@@ -194,7 +191,7 @@ const letGo = (
 
 const toProcess = (
   command: Command.Command,
-  handle: ChildProcessHandle,
+  { handle, stderr, stdout }: Piped,
   status: Deferred.Deferred<ExitStatus.ExitStatus>,
   unwatch: Effect.Effect<void>,
   release: Effect.Effect<void>
@@ -217,8 +214,8 @@ const toProcess = (
         Effect.mapError((detail) => new SignalFailed({ command: Command.show(command), signal, detail }))
       ),
     stdin: handle.stdin,
-    stdout: handle.stdout,
-    stderr: handle.stderr,
+    stdout,
+    stderr,
     input: handle.getInputFd,
     output: handle.getOutputFd,
     emptied: Effect.suspend(() => {
