@@ -25,7 +25,8 @@ await bundle.write({
       { name: "engine", test: /src.(internal.|[^/\\]*$)/, priority: 3 },
       { name: "messages", test: /src.process.MessagesChild\.ts$/, priority: 2 },
       { name: "process", test: /src.process./, priority: 1 },
-      { name: "config", test: /src.cli.config./ }
+      { name: "config", test: /src.cli.config./ },
+      { name: "cluster", test: /src.cluster./ }
     ]
   },
   minifyInternalExports: false,
