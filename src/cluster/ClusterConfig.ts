@@ -180,9 +180,12 @@ const address = ({ host, port }: Address) => Option.some(RunnerAddress.make(host
  * @category conversions
  * @since 0.1.0
  */
-export const sharding = (self: Settings, secondsOnly: boolean): ShardingConfig.ShardingConfig["Service"] => ({
+export const sharding = (
+  self: Settings,
+  { isClient, secondsOnly }: { readonly isClient: boolean; readonly secondsOnly: boolean }
+): ShardingConfig.ShardingConfig["Service"] => ({
   ...ShardingConfig.defaults,
-  runnerAddress: address(self.address),
+  runnerAddress: isClient ? Option.none() : address(self.address),
   runnerListenAddress: self.listen === undefined ? Option.none() : address(self.listen),
   runnerShardWeight: self.weight,
   shardsPerGroup: self.shards,

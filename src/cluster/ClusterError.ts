@@ -5,7 +5,7 @@
  */
 import type * as Cause from "effect/Cause"
 import * as Data from "effect/Data"
-import { type CauseInfo, causeInfo } from "../State.ts"
+import type { CauseInfo } from "../State.ts"
 
 /** The class of a tagged error, spelled out so that its declaration can be made without inferring it. */
 type Tagged<Tag extends string, Fields> = new(
@@ -164,7 +164,7 @@ const KeyUnavailableBase: Tagged<"KeyUnavailable", {
   readonly name: string
   readonly key: string
   readonly operation: string
-  readonly reason: CauseInfo
+  readonly reason: string
 }> = Data.TaggedError("KeyUnavailable")
 
 /**
@@ -175,7 +175,7 @@ const KeyUnavailableBase: Tagged<"KeyUnavailable", {
  */
 export class KeyUnavailable extends KeyUnavailableBase {
   override get message(): string {
-    return `${this.operation}("${this.key}") of the keyed children "${this.name}" was not done: ${this.reason.message}. Check that a node that hosts "${this.name}" runs.`
+    return `${this.operation}("${this.key}") of the keyed children "${this.name}" was not done: ${this.reason}.`
   }
 }
 
@@ -190,6 +190,3 @@ export type StartError = StorageUnavailable | StorageTooOld | SettingMismatch | 
 /** @internal */
 export const unavailable = (operation: string) => (cause: unknown): StorageUnavailable =>
   new StorageUnavailable({ operation, cause })
-
-/** @internal */
-export const infoOf = (cause: Cause.Cause<unknown>): CauseInfo => causeInfo(cause)

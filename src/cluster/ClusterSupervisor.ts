@@ -13,24 +13,20 @@ import * as Runners from "effect/cluster/Runners"
 import * as RunnerStorage from "effect/cluster/RunnerStorage"
 import * as Sharding from "effect/cluster/Sharding"
 import { ShardingConfig } from "effect/cluster/ShardingConfig"
-import type * as Context from "effect/Context"
 import type * as Duration from "effect/Duration"
-import * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
-import * as Scope from "effect/Scope"
-import * as Stream from "effect/Stream"
-import * as validate from "../internal/validate.ts"
+import type * as Stream from "effect/Stream"
 import type * as Runnable from "../Runnable.ts"
 import type { Supervisor } from "../Supervisor.ts"
 import { type Options as NodeOptions, settings, sharding } from "./ClusterConfig.ts"
 import type { BudgetSpent, NameTaken, StartError } from "./ClusterError.ts"
 import * as ClusterStorage from "./ClusterStorage.ts"
 import * as ClusterView from "./ClusterView.ts"
-import type { Spec } from "./internal/host.ts"
-import { join, joinWith, reach } from "./internal/join.ts"
+import * as describe from "./internal/describe.ts"
+import { ask, join, joinWith, reach } from "./internal/join.ts"
 import type { LedgerService } from "./internal/ledger.ts"
-import { NodeService } from "./internal/node.ts"
+import type { NodeService } from "./internal/node.ts"
+import * as Keyed from "./Keyed.ts"
 
 /**
  * This process as a member of the cluster: what singletons, replicas and keyed children are registered with.
@@ -114,6 +110,24 @@ export const layer = <E, R>(
 }
 
 /**
+ * A program that is no node and hosts nothing: it may ask for keyed children, and look.
+ *
+ * **Details**
+ *
+ * `shards`, `failover`, `allGroups` and `prefix` have to be those of the nodes; it fails with `SettingMismatch` else.
+ *
+ * @category layers
+ * @since 0.1.0
+ */
+export const client = <E, R>(
+  options: Omit<NodeOptions<E, R>, "address" | "listen">
+): Layer.Layer<Sharding.Sharding | LedgerService | ClusterView.ClusterView, StartError, R> =>
+  ClusterView.fromLedger.pipe(
+    Layer.provideMerge(ask(settings({ ...options, address: { host: "client", port: 1 } }))),
+    Layer.provide(reach(options.storage))
+  )
+
+/**
  * A cluster of this process alone, in memory: for tests, without network, files or servers.
  *
  * @category layers
@@ -125,7 +139,7 @@ export const layerMemory: Layer.Layer<Services, StartError | BudgetSpent, Superv
     Layer.provideMerge(Runners.layerNoop),
     Layer.provideMerge(MessageStorage.layerMemory),
     Layer.provideMerge(Layer.merge(RunnerStorage.layerMemory, RunnerHealth.layerNoop)),
-    Layer.provide(Layer.succeed(ShardingConfig, sharding(settled, false)))
+    Layer.provide(Layer.succeed(ShardingConfig, sharding(settled, { isClient: false, secondsOnly: false })))
   )
   return ClusterView.fromLedger.pipe(
     // Its clock may be a test's, which has nothing to do with the storage's.
@@ -133,27 +147,6 @@ export const layerMemory: Layer.Layer<Services, StartError | BudgetSpent, Superv
     Layer.provide(reach(ClusterStorage.embedded(":memory:")))
   )
 })
-
-const specOf = (
-  kind: string,
-  runnable: Runnable.Any,
-  context: Context.Context<never>,
-  options: Options | undefined
-): Spec => {
-  const subject = `${kind} "${runnable.name}"`
-  return {
-    name: runnable.name,
-    kind,
-    runnable: runnable as Runnable.Runnable<unknown, unknown>,
-    context,
-    budget: {
-      giveUps: options?.budget === undefined ? 3 : validate.count(subject, "budget.giveUps", options.budget.giveUps),
-      withinMillis: validate.positiveMillis(subject, "budget.within", options?.budget?.within ?? "1 minute")
-    },
-    escalate: options?.escalate ?? true,
-    group: options?.group ?? "default"
-  }
-}
 
 /**
  * Exactly one incarnation in the cluster, under the Runnable's own name.
@@ -188,11 +181,11 @@ export const singleton = <E, R>(
   runnable: Runnable.Runnable<E, R>,
   options?: Options
 ): Layer.Layer<never, NameTaken, Exclude<R, Supervisor> | Node> =>
-  Layer.effectDiscard(Effect.gen(function*() {
-    const node = yield* NodeService
-    const context = yield* Effect.context<never>()
-    yield* node.describe(specOf("singleton", runnable, context, options))
-  })) as Layer.Layer<never, NameTaken, Exclude<R, Supervisor> | Node>
+  Layer.effectDiscard(describe.singleton(runnable, options)) as Layer.Layer<
+    never,
+    NameTaken,
+    Exclude<R, Supervisor> | Node
+  >
 
 /**
  * Replicas from 0 to `count` - 1, spread over the nodes, each as a singleton of its own under the name that its
@@ -225,22 +218,16 @@ export const replicas = <E, R>(
   f: (index: number) => Runnable.Runnable<E, R>,
   options?: Options
 ): Layer.Layer<never, NameTaken, Exclude<R, Supervisor> | Node> =>
-  Layer.effectDiscard(Effect.gen(function*() {
-    const node = yield* NodeService
-    const context = yield* Effect.context<never>()
-    const scope = yield* Effect.scope
-    yield* node.reserve(validate.name("Replicas", name), "set of replicas")
-    const running: Array<Scope.Closeable> = []
-    const resize = Effect.fnUntraced(function*(wanted: number) {
-      const gone = running.splice(Math.max(0, wanted))
-      yield* Effect.forEach(gone, (one) => Scope.close(one, Exit.void), { concurrency: "unbounded", discard: true })
-      for (let index = running.length; index < wanted; index++) {
-        const own = yield* Scope.fork(scope)
-        const spec = { ...specOf("replica", f(index), context, options), name: `${name}-${index}` }
-        yield* Scope.provide(node.describe(spec), own)
-        running.push(own)
-      }
-    })
-    if (typeof count === "number") return yield* resize(count)
-    yield* Effect.forkScoped(Stream.runForEach(count, resize))
-  })) as Layer.Layer<never, NameTaken, Exclude<R, Supervisor> | Node>
+  Layer.effectDiscard(describe.replicas(name, count, f, options)) as Layer.Layer<
+    never,
+    NameTaken,
+    Exclude<R, Supervisor> | Node
+  >
+
+/**
+ * Children by key, made on demand anywhere in the cluster. See `Keyed`.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const keyed: typeof Keyed.make = Keyed.make

@@ -39,3 +39,9 @@ export * as ClusterView from "./ClusterView.ts"
  * @since 0.1.0
  */
 export * as Fencing from "./Fencing.ts"
+/**
+ * Children by key.
+ *
+ * @since 0.1.0
+ */
+export * as Keyed from "./Keyed.ts"

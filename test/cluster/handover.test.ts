@@ -12,20 +12,24 @@ const handover = async (cluster: Cluster, name: string, signal: NodeJS.Signals):
 
 for (const kind of ["a file", "PostgreSQL"] as const) {
   describe(`a singleton on three nodes and ${kind}`, () => {
-    it("moves at once when its node is stopped, and within seconds when it is killed", { timeout: 60_000 }, async () => {
-      await using cluster = new Cluster()
-      if (kind === "PostgreSQL") await cluster.startPostgres()
-      await cluster.startAll(3, { singletons: ["mailer"] })
-      await cluster.line("+", "mailer")
+    it(
+      "moves at once when its node is stopped, and within seconds when it is killed",
+      { timeout: 60_000 },
+      async () => {
+        await using cluster = new Cluster()
+        if (kind === "PostgreSQL") await cluster.startPostgres()
+        await cluster.startAll(3, { singletons: ["mailer"] })
+        await cluster.line("+", "mailer")
 
-      assert.isBelow(await handover(cluster, "mailer", "SIGTERM"), 2000)
-      // Whoever was asked has stopped before the next one has started.
-      const [first, second, third] = cluster.lines
-      assert.deepStrictEqual([first?.what, second?.what, third?.what], ["+", "-", "+"])
+        assert.isBelow(await handover(cluster, "mailer", "SIGTERM"), 2000)
+        // Whoever was asked has stopped before the next one has started.
+        const [first, second, third] = cluster.lines
+        assert.deepStrictEqual([first?.what, second?.what, third?.what], ["+", "-", "+"])
 
-      assert.isBelow(await handover(cluster, "mailer", "SIGKILL"), 7000)
-      const tokens = cluster.lines.filter(({ what }) => what === "+").map(({ token }) => token)
-      assert.deepStrictEqual(tokens, [1, 2, 3])
-    })
+        assert.isBelow(await handover(cluster, "mailer", "SIGKILL"), 7000)
+        const tokens = cluster.lines.filter(({ what }) => what === "+").map(({ token }) => token)
+        assert.deepStrictEqual(tokens, [1, 2, 3])
+      }
+    )
   })
 }

@@ -31,7 +31,7 @@ export interface Spec {
 const untilItAnswers = Schedule.spaced("250 millis")
 
 /** The same Runnable under its name in the cluster, with a token for each incarnation. */
-const tokened = (
+export const tokened = (
   node: ClusterNode,
   spec: Spec,
   placed: Placed,

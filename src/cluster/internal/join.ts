@@ -56,10 +56,14 @@ const entered = (settings: Settings): Layer.Layer<LedgerService | NodesService, 
     return Context.make(LedgerService, ledger).pipe(Context.add(NodesService, nodes))
   }))
 
-const config = (settings: Settings): Layer.Layer<ShardingConfig, never, SqlClient> =>
+const config = (settings: Settings, isClient: boolean): Layer.Layer<ShardingConfig, never, SqlClient> =>
   Layer.effect(
     ShardingConfig,
-    Effect.map(SqlClient, (sql) => sharding(settings, sql.onDialectOrElse({ sqlite: () => true, orElse: () => false })))
+    Effect.map(SqlClient, (sql) =>
+      sharding(settings, {
+        isClient,
+        secondsOnly: sql.onDialectOrElse({ sqlite: () => true, orElse: () => false })
+      }))
   )
 
 type Engine = Sharding | RunnerStorage | MessageStorage | Runners | ShardingConfig
@@ -84,7 +88,7 @@ const engine = (settings: Settings, clientOnly: boolean): Layer.Layer<Engine, St
     })
   return Layer.unwrap(Effect.map(ShardingConfig, build)).pipe(
     Layer.provideMerge(storages),
-    Layer.provideMerge(config(settings)),
+    Layer.provideMerge(config(settings, clientOnly)),
     Layer.catch((error) => Layer.effectContext(Effect.fail(unavailable("start the engine")(error))))
   )
 }
@@ -175,5 +179,15 @@ export const joinWith = <E>(
     Layer.provideMerge(entered(settings))
   )
 
-/** Only the way to ask. */
-export const ask = (settings: Settings): Layer.Layer<Engine, StartError, SqlClient> => engine(settings, true)
+/** Only the way to ask, with the settings of the nodes that live. */
+export const ask = (settings: Settings): Layer.Layer<Engine | LedgerService, StartError, SqlClient> =>
+  engine(settings, true).pipe(
+    Layer.provideMerge(Layer.effect(
+      LedgerService,
+      Effect.gen(function*() {
+        const ledger = new Ledger(yield* SqlClient, settings, "")
+        yield* new Nodes("client", ledger.tables, settings).check
+        return ledger
+      })
+    ))
+  )

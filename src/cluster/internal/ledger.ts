@@ -169,7 +169,8 @@ export class Ledger {
   released(name: string, token: number): Effect.Effect<unknown, SqlError> {
     const { atomically, children, now, sql } = this.tables
     return atomically(Effect.andThen(
-      sql`UPDATE ${children} SET state = 'Released', updated_at = ${now}
+      sql`UPDATE ${children} SET updated_at = ${now},
+          state = CASE wanted WHEN 0 THEN 'Stopped' WHEN 1 THEN 'Released' ELSE 'Passive' END
         WHERE name = ${name} AND token = ${token} AND state NOT IN ('Completed', 'GaveUp', 'Spent')`,
       this.insert({ child: name, tag: "Released", token, detail: undefined })
     ))
@@ -246,14 +247,14 @@ export class Ledger {
     )
   }
 
-  /** Whether a keyed child is to run: remembered, also while no node is there. */
-  want(name: string, kind: string, wanted: boolean): Effect.Effect<unknown, SqlError> {
+  /** Whether a keyed child is to run: 0 no, 1 yes, 2 when it is asked for. Remembered while no node is there. */
+  want(name: string, kind: string, wanted: number): Effect.Effect<unknown, SqlError> {
     const { children, now, sql } = this.tables
+    const state = wanted === 0 ? "Stopped" : wanted === 1 ? "Pending" : "Passive"
     return sql`INSERT INTO ${children} (name, kind, state, updated_at, wanted)
-      VALUES (${name}, ${kind}, ${wanted ? "Pending" : "Stopped"}, ${now}, ${wanted ? 1 : 0})
-      ON CONFLICT (name) DO UPDATE SET wanted = excluded.wanted, updated_at = excluded.updated_at,
-        state = CASE WHEN excluded.wanted = 0 THEN 'Stopped' WHEN ${children}.state IN ('Completed', 'Spent')
-          THEN 'Pending' ELSE ${children}.state END, spent_at = NULL`
+      VALUES (${name}, ${kind}, ${state}, ${now}, ${wanted})
+      ON CONFLICT (name) DO UPDATE
+      SET wanted = excluded.wanted, updated_at = excluded.updated_at, state = excluded.state, spent_at = NULL`
   }
 
   /** Events after this one, at most a thousand. */

@@ -100,7 +100,7 @@ export class Nodes {
     })
   }
 
-  /** Checks all that can be wrong and enters the node, until the scope is closed. */
+  /** Checks all that can be wrong and enters the node. */
   enter(maxSkewMillis: number): Effect.Effect<void, StartError> {
     return Effect.gen({ self: this }, function*() {
       const version = yield* Effect.mapError(this.serverVersion, unavailable("tell its version"))
@@ -113,6 +113,33 @@ export class Nodes {
     })
   }
 
+  /** Checks that those who live have the same settings. */
+  get check(): Effect.Effect<void, StartError> {
+    return Effect.gen({ self: this }, function*() {
+      yield* Effect.mapError(migrate(this.tables), unavailable("make its tables"))
+      const { differs } = yield* Effect.mapError(this.others, unavailable("tell its nodes"))
+      yield* fail(differs)
+    })
+  }
+
+  /** How many others live, and whether one of them has other settings. */
+  private get others(): Effect.Effect<
+    { readonly living: number; readonly differs: SettingMismatch | undefined },
+    SqlError
+  > {
+    const { nodes, now, sql } = this.tables
+    return Effect.map(
+      sql<{ settings: string; ago: unknown }>`
+        SELECT settings, ${now} - seen_at AS ago FROM ${nodes} WHERE node <> ${this.node}`,
+      (rows) => {
+        const alive = rows.map(({ ago, settings }) => ({ ago: Number(ago), shared: JSON.parse(settings) as Shared }))
+          .filter(({ ago, shared }) => ago < goneAfter * shared.failoverMillis)
+        const differs = alive.map(({ shared }) => mismatch(this.node, this.shared, shared))
+        return { living: alive.length, differs: differs.find((error) => error !== undefined) }
+      }
+    )
+  }
+
   /** Enters the node, unless one that lives has other settings. The first of a cluster begins afresh. */
   private get join(): Effect.Effect<SettingMismatch | undefined, SqlError> {
     const { atomically, children, giveUps, nodes, now, sql } = this.tables
@@ -122,15 +149,9 @@ export class Nodes {
     })
     return atomically(Effect.gen({ self: this }, function*() {
       yield* lock
-      const rows = yield* sql<{ settings: string; ago: unknown }>`
-        SELECT settings, ${now} - seen_at AS ago FROM ${nodes} WHERE node <> ${this.node}`
-      const alive = rows.map(({ ago, settings }) => ({ ago: Number(ago), shared: JSON.parse(settings) as Shared }))
-        .filter(({ ago, shared }) => ago < goneAfter * shared.failoverMillis)
-      for (const { shared } of alive) {
-        const differs = mismatch(this.node, this.shared, shared)
-        if (differs !== undefined) return differs
-      }
-      if (alive.length === 0) {
+      const { differs, living } = yield* this.others
+      if (differs !== undefined) return differs
+      if (living === 0) {
         yield* sql`UPDATE ${children} SET attempt = 0, spent_at = NULL, state = 'Pending' WHERE wanted = 1`
         yield* sql`DELETE FROM ${giveUps}`
       }
