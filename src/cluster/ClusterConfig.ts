@@ -170,7 +170,7 @@ export const settings = (options: Omit<Options, "storage">): Settings => {
 const address = ({ host, port }: Address) => Option.some(RunnerAddress.make(host, port))
 
 /**
- * The engine's settings: a lock is renewed four times before it expires, and the list of nodes is read 16 times.
+ * The engine's settings: a lock is renewed three times before it expires, and the list of nodes is read 16 times.
  *
  * **Details**
  *
@@ -193,7 +193,7 @@ export const sharding = (
   availableShardGroups: self.allGroups,
   // A database with timestamps of whole seconds expires a lock up to a second late.
   shardLockExpiration: Duration.millis(self.failoverMillis - (secondsOnly ? 1000 : 0)),
-  shardLockRefreshInterval: Duration.millis(self.failoverMillis / 4),
+  shardLockRefreshInterval: Duration.millis(self.failoverMillis / 3),
   refreshAssignmentsInterval: Duration.millis(self.failoverMillis / 16),
   runnerJoinDebounce: Duration.millis(self.joinDebounceMillis),
   runnerHealthCheckInterval: "10 seconds",

@@ -15,6 +15,7 @@ import * as Sharding from "effect/cluster/Sharding"
 import { ShardingConfig } from "effect/cluster/ShardingConfig"
 import type * as Duration from "effect/Duration"
 import * as Layer from "effect/Layer"
+import type { SqlClient } from "effect/sql/SqlClient"
 import type * as Stream from "effect/Stream"
 import type * as Runnable from "../Runnable.ts"
 import type { Supervisor } from "../Supervisor.ts"
@@ -37,12 +38,12 @@ import * as Keyed from "./Keyed.ts"
 export type Node = NodeService
 
 /**
- * What `layer` provides.
+ * What `layer` provides. The `SqlClient` is that of the storage.
  *
  * @category models
  * @since 0.1.0
  */
-export type Services = Node | Sharding.Sharding | LedgerService | ClusterView.ClusterView
+export type Services = Node | Sharding.Sharding | LedgerService | ClusterView.ClusterView | SqlClient
 
 /**
  * Options of `singleton` and `replicas`.
@@ -105,7 +106,7 @@ export const layer = <E, R>(
   const settled = settings(options)
   return ClusterView.fromLedger.pipe(
     Layer.provideMerge(join(settled)),
-    Layer.provide(reach(options.storage))
+    Layer.provideMerge(reach(options.storage))
   )
 }
 
@@ -144,7 +145,7 @@ export const layerMemory: Layer.Layer<Services, StartError | BudgetSpent, Superv
   return ClusterView.fromLedger.pipe(
     // Its clock may be a test's, which has nothing to do with the storage's.
     Layer.provideMerge(joinWith({ ...settled, maxClockSkewMillis: Number.POSITIVE_INFINITY }, memory)),
-    Layer.provide(reach(ClusterStorage.embedded(":memory:")))
+    Layer.provideMerge(reach(ClusterStorage.embedded(":memory:")))
   )
 })
 

@@ -54,6 +54,7 @@ export const tokened = (
     return answer.token
   })
   const work = Effect.gen(function*() {
+    tracked.fiber = yield* Effect.withFiber((fiber) => Effect.succeed(fiber))
     const value = yield* claim
     tracked.token = value
     const token = Context.make(Fencing.Current, { name: placed.name, value, node: node.name })
@@ -106,7 +107,7 @@ const settle = Effect.fnUntraced(function*(node: ClusterNode, spec: Spec, placed
 /** Runs the child here until it is interrupted; then stops it with its grace before it lets go. */
 export const host = (node: ClusterNode, spec: Spec, placed: Placed, shardId: ShardId): Effect.Effect<void> =>
   Effect.suspend(() => {
-    const tracked = node.reporter.track(spec.name)
+    const tracked = node.reporter.track(spec.name, shardId)
     const leave = Effect.gen(function*() {
       yield* Effect.ignore(node.pool.remove(spec.name))
       if (node.reporter.tracked.get(spec.name) === tracked) node.reporter.tracked.delete(spec.name)

@@ -26,7 +26,7 @@ import { type Handle, Supervisor } from "../../Supervisor.ts"
 import { type Settings, sharding } from "../ClusterConfig.ts"
 import { type BudgetSpent, type StartError, unavailable } from "../ClusterError.ts"
 import { Ledger, LedgerService } from "./ledger.ts"
-import { swift } from "./locks.ts"
+import { Holding, swift } from "./locks.ts"
 import { ClusterNode, NodeService } from "./node.ts"
 import { checkSkew, Nodes } from "./nodes.ts"
 
@@ -75,7 +75,7 @@ const engine = (settings: Settings, clientOnly: boolean): Layer.Layer<Engine, St
     SqlMessageStorage.layerWith({ prefix: settings.prefix }).pipe(Layer.provide(NodeCrypto.layerDigest)),
     Layer.effect(
       RunnerStorage,
-      Effect.map(RunnerStorage, (locks) => swift(locks, settings.failoverMillis / 4))
+      Effect.map(RunnerStorage, (locks) => swift(locks, settings.failoverMillis / 3))
     ).pipe(Layer.provide(SqlRunnerStorage.layerWith({ prefix: settings.prefix })))
   )
   const build = (resolved: ShardingConfig["Service"]) =>
@@ -146,15 +146,17 @@ export const hosting = (
     NodeService,
     Effect.gen(function*() {
       const pool = yield* openPool
+      const address = RunnerAddress.make(settings.address.host, settings.address.port)
       const node = new ClusterNode({
-        address: RunnerAddress.make(settings.address.host, settings.address.port),
         ledger: yield* LedgerService,
         nodes: yield* NodesService,
         pool,
         sharding: yield* Sharding,
-        locks: yield* RunnerStorage
+        holding: new Holding(yield* RunnerStorage, address, settings.failoverMillis)
       })
       yield* Effect.forkScoped(node.reporter.follow(pool), { startImmediately: true })
+      // Not a child: it has to go on while the children are being stopped.
+      yield* Effect.forkScoped(Effect.forever(Effect.andThen(Effect.sleep(settings.failoverMillis / 8), node.cut)))
       yield* Layer.build(Runnable.layer(guard(node, settings)))
       return node
     })

@@ -79,7 +79,7 @@ export class KeyedChild {
       if (this.isUp) return
       yield* Effect.ignore(this.node.pool.remove(this.spec.name))
       const { node, spec } = this
-      const tracked = node.reporter.track(spec.name)
+      const tracked = node.reporter.track(spec.name, this.shardId)
       this.tracked = tracked
       yield* Effect.ignore(node.pool.add(tokened(node, spec, { ...spec, attempt: 0 }, this.shardId, tracked)))
       yield* Effect.forkDetach(Effect.andThen(Deferred.await(tracked.ended), this.lock.withPermit(this.over(tracked))))
@@ -130,7 +130,7 @@ export class KeyedChild {
       // What runs here is known here sooner.
       state: this.tracked?.state?._tag ?? row?.state ?? "Stopped",
       node: this.tracked === undefined ? row?.node ?? "" : this.node.name,
-      token: this.tracked?.token ?? row?.token ?? 0,
+      token: this.tracked?.token || (row?.token ?? 0),
       restarts: this.tracked?.restarts ?? row?.restarts ?? 0
     }))
   )

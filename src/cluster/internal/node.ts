@@ -4,8 +4,6 @@
  *
  * Floor 5.
  */
-import type { RunnerAddress } from "effect/cluster/RunnerAddress"
-import type { RunnerStorage } from "effect/cluster/RunnerStorage"
 import type { ShardId } from "effect/cluster/ShardId"
 import type { Sharding } from "effect/cluster/Sharding"
 import * as Context from "effect/Context"
@@ -18,6 +16,7 @@ import type { Handle } from "../../Supervisor.ts"
 import { BudgetSpent, NameTaken } from "../ClusterError.ts"
 import { host, type Spec } from "./host.ts"
 import type { Change, Ledger } from "./ledger.ts"
+import type { Holding } from "./locks.ts"
 import type { Nodes } from "./nodes.ts"
 import { Reporter } from "./reporter.ts"
 
@@ -39,8 +38,7 @@ export class ClusterNode {
   readonly pool: Handle<never>
   readonly sharding: Sharding["Service"]
   readonly reporter: Reporter
-  private readonly address: RunnerAddress
-  private readonly locks: RunnerStorage["Service"]
+  private readonly holding: Holding
   private readonly entries = new Map<string, Entry>()
   /** Names that are not placed one by one, such as those of keyed children. */
   private readonly reserved = new Map<string, string>()
@@ -48,20 +46,18 @@ export class ClusterNode {
   readonly poked: Latch.Latch = Latch.makeUnsafe(true)
 
   constructor(options: {
-    readonly address: RunnerAddress
     readonly ledger: Ledger
     readonly nodes: Nodes
     readonly pool: Handle<never>
     readonly sharding: Sharding["Service"]
-    readonly locks: RunnerStorage["Service"]
+    readonly holding: Holding
   }) {
-    this.address = options.address
     this.name = options.nodes.node
     this.ledger = options.ledger
     this.nodes = options.nodes
     this.pool = options.pool
     this.sharding = options.sharding
-    this.locks = options.locks
+    this.holding = options.holding
     this.reporter = new Reporter(options.ledger)
   }
 
@@ -74,15 +70,18 @@ export class ClusterNode {
   /** Whether the storage says that this node holds the lock. */
   confirm(shardId: ShardId): Effect.Effect<boolean> {
     return Effect.suspend(() =>
-      this.sharding.hasShardId(shardId)
-        ? this.locks.refresh(this.address, [shardId]).pipe(
-          Effect.map((held) => held.some((id) => id.toString() === shardId.toString())),
-          Effect.timeout("2 seconds"),
-          Effect.orElseSucceed(() => false)
-        )
-        : Effect.succeed(false)
+      this.sharding.hasShardId(shardId) ? this.holding.confirm(shardId) : Effect.succeed(false)
     )
   }
+
+  /** Ends at once, without grace, what is being stopped while somebody else may have its lock. */
+  readonly cut: Effect.Effect<void> = Effect.suspend(() => {
+    const stopping = [...this.reporter.tracked.values()].filter(({ state }) => state?._tag === "Stopping")
+    const shards = stopping.map(({ shardId }) => shardId)
+    return Effect.map(this.holding.lost(shards), (lost) => {
+      for (const { fiber, shardId } of stopping) if (lost.has(shardId.toString())) fiber?.interruptUnsafe()
+    })
+  })
 
   /** Takes a name on this node until the scope is closed. */
   reserve(name: string, kind: string): Effect.Effect<void, NameTaken, Scope.Scope> {

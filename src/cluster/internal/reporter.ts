@@ -4,8 +4,10 @@
  *
  * Floor 5.
  */
+import type { ShardId } from "effect/cluster/ShardId"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
+import type * as Fiber from "effect/Fiber"
 import * as Latch from "effect/Latch"
 import * as Stream from "effect/Stream"
 import type { CauseInfo, State } from "../../State.ts"
@@ -22,7 +24,10 @@ export type Ended =
 
 /** One child that is hosted here. */
 export interface Tracked {
+  readonly shardId: ShardId
   token: number
+  /** Runs the incarnation. */
+  fiber: Fiber.Fiber<unknown, unknown> | undefined
   restarts: number
   state: State | undefined
   readonly ended: Deferred.Deferred<Ended>
@@ -46,8 +51,15 @@ export class Reporter {
     this.ledger = ledger
   }
 
-  track(name: string): Tracked {
-    const tracked: Tracked = { token: 0, restarts: 0, state: undefined, ended: Deferred.makeUnsafe() }
+  track(name: string, shardId: ShardId): Tracked {
+    const tracked: Tracked = {
+      shardId,
+      fiber: undefined,
+      token: 0,
+      restarts: 0,
+      state: undefined,
+      ended: Deferred.makeUnsafe()
+    }
     this.tracked.set(name, tracked)
     return tracked
   }
