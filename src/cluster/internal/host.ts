@@ -104,15 +104,28 @@ const settle = Effect.fnUntraced(function*(node: ClusterNode, spec: Spec, placed
   return yield* Effect.never
 })
 
+/** Writes down that the child has stopped here, after all that was before; then the engine may give its lock back. */
+export const letGo: (
+  node: ClusterNode,
+  spec: Spec,
+  tracked: Tracked
+) => Effect.Effect<void> = Effect.fnUntraced(function*(node, spec, tracked) {
+  const { ledger, reporter } = node
+  // Its last event is on the way to the reporter.
+  yield* Effect.sleep("2 millis")
+  yield* Effect.ignore(Effect.timeout(reporter.flush, "1 second"))
+  if (reporter.tracked.get(spec.name) === tracked) reporter.tracked.delete(spec.name)
+  if (tracked.token === 0) return
+  yield* Effect.ignore(Effect.timeout(ledger.released(spec.name, tracked.token), "1 second"))
+})
+
 /** Runs the child here until it is interrupted; then stops it with its grace before it lets go. */
 export const host = (node: ClusterNode, spec: Spec, placed: Placed, shardId: ShardId): Effect.Effect<void> =>
   Effect.suspend(() => {
     const tracked = node.reporter.track(spec.name, shardId)
     const leave = Effect.gen(function*() {
       yield* Effect.ignore(node.pool.remove(spec.name))
-      if (node.reporter.tracked.get(spec.name) === tracked) node.reporter.tracked.delete(spec.name)
-      if (tracked.token === 0) return
-      yield* node.ledger.released(spec.name, tracked.token).pipe(Effect.timeout("1 second"), Effect.ignore)
+      yield* letGo(node, spec, tracked)
     })
     return node.pool.add(tokened(node, spec, placed, shardId, tracked)).pipe(
       // The one before it, of another placement, is still being stopped.

@@ -112,10 +112,8 @@ const quietly = (effect: Effect.Effect<unknown, unknown>): Effect.Effect<unknown
     Effect.catchCause((cause) => Effect.logDebug("The storage of the cluster does not answer", cause))
   )
 
-/** Says that the node lives, follows placements, and fails when the cluster has decided that it is no use. */
+/** Follows placements, and fails when the cluster has decided that it is no use. */
 const guard = (node: ClusterNode, settings: Settings): Runnable.Runnable<BudgetSpent> => {
-  const every = settings.failoverMillis / 4
-  const beat = Effect.forever(Effect.andThen(quietly(node.nodes.beat), Effect.sleep(every)))
   const tidy = Effect.forever(Effect.andThen(Effect.sleep("1 minute"), quietly(node.ledger.prune)))
   const watchClock = Effect.forever(Effect.andThen(
     Effect.sleep("1 minute"),
@@ -128,13 +126,25 @@ const guard = (node: ClusterNode, settings: Settings): Runnable.Runnable<BudgetS
     Effect.timeout("2 seconds"),
     Effect.catchCause((cause) => Effect.as(Effect.logDebug("Placements could not be read", cause), [])),
     Effect.flatMap((changes) => node.apply(changes)),
-    Effect.andThen(Effect.timeoutOption(node.poked.await, every / 2)),
+    Effect.andThen(Effect.timeoutOption(node.poked.await, settings.failoverMillis / 8)),
     Effect.andThen(Effect.sync(() => node.poked.closeUnsafe())),
     Effect.forever
   )
   return Runnable.make(
     "cluster-guard",
-    Effect.all([beat, tidy, watchClock, follow, node.reporter.write], { concurrency: "unbounded", discard: true })
+    Effect.all([tidy, watchClock, follow], { concurrency: "unbounded", discard: true })
+  )
+}
+
+/** What has to go on while the children are being stopped, so that it is no child itself. */
+const upkeep = (node: ClusterNode, settings: Settings): Effect.Effect<void, never, Scope.Scope> => {
+  const beat = Effect.forever(Effect.andThen(quietly(node.nodes.beat), Effect.sleep(settings.failoverMillis / 4)))
+  const cut = Effect.forever(Effect.andThen(Effect.sleep(settings.failoverMillis / 8), node.cut))
+  return Effect.addFinalizer(() => node.reporter.flush).pipe(
+    Effect.andThen(Effect.forkScoped(node.reporter.follow(node.pool), { startImmediately: true })),
+    Effect.andThen(
+      Effect.forkScoped(Effect.all([beat, cut, node.reporter.write], { concurrency: "unbounded", discard: true }))
+    )
   )
 }
 
@@ -154,9 +164,7 @@ export const hosting = (
         sharding: yield* Sharding,
         holding: new Holding(yield* RunnerStorage, address, settings.failoverMillis)
       })
-      yield* Effect.forkScoped(node.reporter.follow(pool), { startImmediately: true })
-      // Not a child: it has to go on while the children are being stopped.
-      yield* Effect.forkScoped(Effect.forever(Effect.andThen(Effect.sleep(settings.failoverMillis / 8), node.cut)))
+      yield* upkeep(node, settings)
       yield* Layer.build(Runnable.layer(guard(node, settings)))
       return node
     })

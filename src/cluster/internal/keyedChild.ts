@@ -16,7 +16,7 @@ import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import * as Semaphore from "effect/Semaphore"
 import type { SqlError } from "effect/sql/SqlError"
-import { type Spec, tokened } from "./host.ts"
+import { letGo, type Spec, tokened } from "./host.ts"
 import type { ClusterNode } from "./node.ts"
 import type { Tracked } from "./reporter.ts"
 
@@ -109,9 +109,8 @@ export class KeyedChild {
       // Nobody has to wait for its end any more.
       Deferred.doneUnsafe(tracked.ended, Effect.succeed({ _tag: "Refused" }))
       yield* Effect.ignore(node.pool.remove(spec.name))
+      if (why === "asked") return yield* letGo(node, spec, tracked)
       if (node.reporter.tracked.get(spec.name) === tracked) node.reporter.tracked.delete(spec.name)
-      if (why === "over" || tracked.token === 0) return
-      yield* Effect.ignore(Effect.timeout(node.ledger.released(spec.name, tracked.token), "1 second"))
     })
   }
 

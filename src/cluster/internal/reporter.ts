@@ -9,6 +9,7 @@ import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
 import * as Latch from "effect/Latch"
+import * as Semaphore from "effect/Semaphore"
 import * as Stream from "effect/Stream"
 import type { CauseInfo, State } from "../../State.ts"
 import type { Handle } from "../../Supervisor.ts"
@@ -46,6 +47,7 @@ export class Reporter {
   private readonly dirty = new Set<string>()
   private happened: Array<NewEvent> = []
   private readonly latch = Latch.makeUnsafe(false)
+  private readonly writing = Semaphore.makeUnsafe(1)
   private readonly ledger: Ledger
   constructor(ledger: Ledger) {
     this.ledger = ledger
@@ -93,10 +95,12 @@ export class Reporter {
     return Stream.runForEach(pool.events, (event) => Effect.sync(() => this.see(event)))
   }
 
-  private get flush(): Effect.Effect<void> {
-    return Effect.suspend(() => {
+  /** Writes what has happened now, in order. */
+  get flush(): Effect.Effect<void> {
+    return this.writing.withPermit(Effect.suspend(() => {
       const happened = this.happened
       const names = [...this.dirty]
+      if (names.length === 0) return Effect.void
       this.happened = []
       this.dirty.clear()
       const rows = names.flatMap((name) => {
@@ -110,10 +114,13 @@ export class Reporter {
           { discard: true }
         )),
         Effect.timeout("2 seconds"),
-        // What was not written is written with the next change; what happened meanwhile is in the logs.
-        Effect.catchCause((cause) => Effect.logDebug("The cluster's storage did not take a report", cause))
+        Effect.catchCause((cause) => {
+          this.happened = [...happened, ...this.happened].slice(-maxQueued)
+          for (const name of names) this.dirty.add(name)
+          return Effect.logDebug("The storage of the cluster did not take a report", cause)
+        })
       )
-    })
+    }))
   }
 
   /** Writes what has happened, for ever. */
@@ -122,6 +129,8 @@ export class Reporter {
       Effect.andThen(Effect.sync(() => this.latch.closeUnsafe())),
       Effect.andThen(this.flush),
       Effect.andThen(Effect.sleep(pause)),
+      // What was not written is tried again.
+      Effect.andThen(Effect.sync(() => this.dirty.size > 0 && this.latch.openUnsafe())),
       Effect.forever
     )
   }
