@@ -19,6 +19,7 @@ import * as validate from "../internal/validate.ts"
 import type * as Runnable from "../Runnable.ts"
 import type { Supervisor } from "../Supervisor.ts"
 import { KeyUnavailable, type NameTaken } from "./ClusterError.ts"
+import { lent } from "./internal/describe.ts"
 import { KeyedChild, type Status as ChildStatus } from "./internal/keyedChild.ts"
 import { NodeService } from "./internal/node.ts"
 
@@ -181,7 +182,7 @@ export const make = <E, R>(
     name,
     layer: Layer.unwrap(Effect.gen(function*() {
       const node = yield* NodeService
-      const context = yield* Effect.context<never>()
+      const context = yield* lent(node)
       yield* node.reserve(name, "set of keyed children")
       return entity.toLayer(behaviour(node, context), { concurrency: "unbounded" })
     })) as Layer.Layer<never, NameTaken, Exclude<R, Supervisor> | NodeService | Sharding>,

@@ -3,7 +3,7 @@
  *
  * Floor 5.
  */
-import type * as Context from "effect/Context"
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Scope from "effect/Scope"
@@ -13,7 +13,8 @@ import type * as Runnable from "../../Runnable.ts"
 import type { NameTaken } from "../ClusterError.ts"
 import type { Options } from "../ClusterSupervisor.ts"
 import type { Spec } from "./host.ts"
-import { NodeService } from "./node.ts"
+import { LedgerService } from "./ledger.ts"
+import { type ClusterNode, NodeService } from "./node.ts"
 
 const specOf = (
   kind: string,
@@ -36,13 +37,17 @@ const specOf = (
   }
 }
 
+/** What is here, and what a write needs to be fenced. */
+export const lent = (node: ClusterNode): Effect.Effect<Context.Context<never>> =>
+  Effect.map(Effect.context<never>(), (context) => Context.add(context, LedgerService, node.ledger))
+
 export const singleton = (
   runnable: Runnable.Any,
   options: Options | undefined
 ): Effect.Effect<void, NameTaken, NodeService | Scope.Scope> =>
   Effect.gen(function*() {
     const node = yield* NodeService
-    const context = yield* Effect.context<never>()
+    const context = yield* lent(node)
     yield* node.describe(specOf("singleton", runnable, context, options))
   })
 
@@ -54,7 +59,7 @@ export const replicas = (
 ): Effect.Effect<void, NameTaken, NodeService | Scope.Scope> =>
   Effect.gen(function*() {
     const node = yield* NodeService
-    const context = yield* Effect.context<never>()
+    const context = yield* lent(node)
     const scope = yield* Effect.scope
     yield* node.reserve(validate.name("Replicas", name), "set of replicas")
     const running: Array<Scope.Closeable> = []

@@ -5,13 +5,13 @@
  * Floor 5.
  */
 import type { ShardId } from "effect/cluster/ShardId"
-import * as Context from "effect/Context"
+import type * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
 import * as Runnable from "../../Runnable.ts"
 import * as Fencing from "../Fencing.ts"
-import { type Budget, LedgerService, type Placed } from "./ledger.ts"
+import type { Budget, Placed } from "./ledger.ts"
 import type { ClusterNode } from "./node.ts"
 import type { Ended, Tracked } from "./reporter.ts"
 
@@ -20,12 +20,16 @@ export interface Spec {
   readonly name: string
   readonly kind: string
   readonly runnable: Runnable.Runnable<unknown, unknown>
-  /** What its work needs, from where it was described. */
+  /** What its work needs, from where it was described. Shared by all that were described there. */
   readonly context: Context.Context<never>
   readonly budget: Budget
   readonly escalate: boolean
   readonly group: string
 }
+
+/** With these services and no others, which thereby are one object for all that share them. */
+export const only = <A, E, R>(effect: Effect.Effect<A, E, R>, context: Context.Context<R>): Effect.Effect<A, E> =>
+  Effect.updateContext(effect, (): Context.Context<R> => context) as Effect.Effect<A, E>
 
 /** Until the storage answers. It is stopped by whoever takes the child away. */
 const untilItAnswers = Schedule.spaced("250 millis")
@@ -57,13 +61,8 @@ export const tokened = (
     tracked.fiber = yield* Effect.withFiber((fiber) => Effect.succeed(fiber))
     const value = yield* claim
     tracked.token = value
-    const token = Context.make(Fencing.Current, { name: placed.name, value, node: node.name })
-    const services = Context.add(token, LedgerService, node.ledger)
-    // What the incarnation brings along (its Scope, its Control, its Supervisor) goes before what was there at first.
-    return yield* Effect.updateContext(
-      spec.runnable.effect as Effect.Effect<unknown, unknown>,
-      (own: Context.Context<never>) => Context.merge(Context.merge(spec.context, own), services)
-    )
+    const token = { name: placed.name, value, node: node.name }
+    return yield* Effect.provideService(spec.runnable.effect, Fencing.Current, token)
   })
   return Runnable.makeProto(Runnable.Proto, spec.name, work, spec.runnable.settings, undefined)
 }
@@ -134,6 +133,8 @@ export const host = (node: ClusterNode, spec: Spec, placed: Placed, shardId: Sha
       // The node is being stopped.
       Effect.catchTag("SupervisorClosed", () => Effect.never),
       Effect.catchCause((cause) => Effect.logWarning(`"${spec.name}" could not be hosted`, cause)),
-      Effect.ensuring(leave)
+      Effect.ensuring(leave),
+      // The supervisor lends its children the services that are there where they are added.
+      (hosted) => only(hosted, spec.context)
     )
   })

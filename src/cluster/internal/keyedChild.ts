@@ -16,7 +16,7 @@ import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import * as Semaphore from "effect/Semaphore"
 import type { SqlError } from "effect/sql/SqlError"
-import { letGo, type Spec, tokened } from "./host.ts"
+import { letGo, only, type Spec, tokened } from "./host.ts"
 import type { ClusterNode } from "./node.ts"
 import type { Tracked } from "./reporter.ts"
 
@@ -81,7 +81,8 @@ export class KeyedChild {
       const { node, spec } = this
       const tracked = node.reporter.track(spec.name, this.shardId)
       this.tracked = tracked
-      yield* Effect.ignore(node.pool.add(tokened(node, spec, { ...spec, attempt: 0 }, this.shardId, tracked)))
+      const child = tokened(node, spec, { ...spec, attempt: 0 }, this.shardId, tracked)
+      yield* only(Effect.ignore(node.pool.add(child)), spec.context)
       yield* Effect.forkDetach(Effect.andThen(Deferred.await(tracked.ended), this.lock.withPermit(this.over(tracked))))
     })
   }

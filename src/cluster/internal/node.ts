@@ -14,7 +14,7 @@ import * as Scope from "effect/Scope"
 import * as Semaphore from "effect/Semaphore"
 import type { Handle } from "../../Supervisor.ts"
 import { BudgetSpent, NameTaken } from "../ClusterError.ts"
-import { host, type Spec } from "./host.ts"
+import { host, only, type Spec } from "./host.ts"
 import type { Change, Ledger } from "./ledger.ts"
 import type { Holding } from "./locks.ts"
 import type { Nodes } from "./nodes.ts"
@@ -134,7 +134,8 @@ export class ClusterNode {
         this.unplace(entry),
         Effect.suspend(() => {
           entry.scope = scope
-          return Scope.provide(register, scope)
+          // Nothing else: the engine keeps what is there, for each.
+          return only(register, Context.make(Scope.Scope, scope))
         })
       )
     }).pipe(entry.lock.withPermit, Effect.uninterruptible)

@@ -52,7 +52,7 @@ export const tables = (client: SqlClient.SqlClient, prefix: string, failoverMill
   }
 }
 
-const createTables = ({ children, events, giveUps, nodes, sql }: Tables): Effect.Effect<void, SqlError> =>
+const createTables = ({ children, events, giveUps, nodes, prefix, sql }: Tables): Effect.Effect<void, SqlError> =>
   Effect.gen(function*() {
     const serial = sql.literal(sql.onDialectOrElse({
       pg: () => "BIGSERIAL PRIMARY KEY",
@@ -72,6 +72,9 @@ const createTables = ({ children, events, giveUps, nodes, sql }: Tables): Effect
       spent_at BIGINT,
       wanted INTEGER NOT NULL DEFAULT 1
     )`
+    // Every node asks for these twice a second, and mostly there are none.
+    yield* sql`CREATE INDEX IF NOT EXISTS ${sql(`${prefix}_children_moved`)} ON ${children} (name)
+      WHERE attempt > 0 OR spent_at IS NOT NULL`
     yield* sql`CREATE TABLE IF NOT EXISTS ${giveUps} (name TEXT NOT NULL, node TEXT NOT NULL, at BIGINT NOT NULL)`
     yield* sql`CREATE TABLE IF NOT EXISTS ${events} (
       id ${serial},
