@@ -16,6 +16,7 @@ import { type StartError, type StorageUnavailable, unavailable } from "./Cluster
 import { reach } from "./internal/join.ts"
 import { type ChildRow, type EventRow, Ledger, LedgerService } from "./internal/ledger.ts"
 import { living } from "./internal/nodes.ts"
+import { migrate } from "./internal/tables.ts"
 
 /**
  * A node that lives, or lived a moment ago. Times are milliseconds since the epoch, by the clock of the storage.
@@ -235,8 +236,11 @@ export const layer = <E, R>(options: {
 }): Layer.Layer<ClusterView, StartError, R> =>
   Layer.effect(
     ClusterView,
-    Effect.map(SqlClient, (sql) => {
+    Effect.gen(function*() {
       const { failoverMillis, prefix } = defaults
-      return fromOne(new Ledger(sql, { prefix: options.prefix ?? prefix, failoverMillis }, ""), failoverMillis)
+      const ledger = new Ledger(yield* SqlClient, { prefix: options.prefix ?? prefix, failoverMillis }, "")
+      // So that it can look before the first node is there. Who may not make tables finds them there.
+      yield* Effect.ignore(migrate(ledger.tables))
+      return fromOne(ledger, failoverMillis)
     })
   ).pipe(Layer.provide(reach(options.storage)))

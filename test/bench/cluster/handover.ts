@@ -49,5 +49,5 @@ export const measure = async (kind: "file" | "postgres", signal: Signal, rounds:
     }
     return once(left - 1, [...samples, { handover: next.at - at, overlap }])
   }
-  return once(rounds, [])
+  return await once(rounds, [])
 }

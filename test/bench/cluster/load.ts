@@ -1,27 +1,31 @@
-/** What nodes that do nothing ask of PostgreSQL: transactions a second, as the server counts them. */
+/** What nodes that do nothing ask of PostgreSQL: statements a second, as the server logs them. */
 import * as PgClient from "@effect/sql-pg/PgClient"
 import { Effect, Redacted } from "effect"
 import { SqlClient } from "effect/sql"
+import { readFileSync } from "node:fs"
+import { join } from "node:path"
 import { setTimeout as sleep } from "node:timers/promises"
 import { Cluster } from "../../cluster/harness.ts"
 
+const seconds = 10
+
+const logAll = Effect.gen(function*() {
+  const sql = yield* SqlClient.SqlClient
+  yield* sql.unsafe("ALTER SYSTEM SET log_statement = 'all'")
+  yield* sql.unsafe("SELECT pg_reload_conf()")
+})
+
+/** Per second and node. */
 export const measure = async (nodes: number, replicas: number): Promise<number> => {
   await using cluster = new Cluster()
   const url = await cluster.startPostgres()
   await cluster.startAll(nodes, { replicas })
-  await sleep(4000)
-  const transactions = Effect.flatMap(SqlClient.SqlClient, (sql) =>
-    Effect.map(
-      sql<
-        { n: unknown }
-      >`SELECT xact_commit + xact_rollback AS n FROM pg_stat_database WHERE datname = current_database()`,
-      ([row]) => Number(row?.n)
-    ))
-  return Effect.runPromise(
-    Effect.gen(function*() {
-      const before = yield* transactions
-      yield* Effect.sleep("10 seconds")
-      return ((yield* transactions) - before) / 10 / nodes
-    }).pipe(Effect.provide(PgClient.layer({ url: Redacted.make(url) })))
-  )
+  await sleep(6000)
+  await Effect.runPromise(Effect.provide(logAll, PgClient.layer({ url: Redacted.make(url) })))
+  const count = () =>
+    readFileSync(join(cluster.dir, "postgres", "log"), "utf8").match(/LOG: {2}(statement|execute [^:]*):/g)?.length ?? 0
+  await sleep(500)
+  const before = count()
+  await sleep(seconds * 1000)
+  return (count() - before) / seconds / nodes
 }

@@ -70,7 +70,7 @@ if (wanted.has("idle")) {
 }
 
 if (wanted.has("load")) {
-  say(`storage                  ${(await load.measure(3, 0)).toFixed(1)} transactions per second and idle node`)
+  say(`storage                  ${(await load.measure(3, 0)).toFixed(1)} statements per second and idle node`)
   say(`                         ${(await load.measure(3, 100)).toFixed(1)} with 100 replicas`)
 }
 
