@@ -81,7 +81,8 @@ export class KeyedChild {
       const { node, spec } = this
       const tracked = node.reporter.track(spec.name, this.shardId)
       this.tracked = tracked
-      const child = tokened(node, spec, { ...spec, attempt: 0 }, this.shardId, tracked)
+      const placed = { name: spec.name, kind: spec.kind, attempt: 0 }
+      const child = tokened({ node, spec, placed, tracked })
       yield* only(Effect.ignore(node.pool.add(child)), spec.context)
       yield* Effect.forkDetach(Effect.andThen(Deferred.await(tracked.ended), this.lock.withPermit(this.over(tracked))))
     })
@@ -110,7 +111,7 @@ export class KeyedChild {
       // Nobody has to wait for its end any more.
       Deferred.doneUnsafe(tracked.ended, Effect.succeed({ _tag: "Refused" }))
       yield* Effect.ignore(node.pool.remove(spec.name))
-      if (why === "asked") return yield* letGo(node, spec, tracked)
+      if (why === "asked") return yield* letGo({ node, spec, tracked })
       if (node.reporter.tracked.get(spec.name) === tracked) node.reporter.tracked.delete(spec.name)
     })
   }

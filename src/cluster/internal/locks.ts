@@ -12,9 +12,17 @@ import type { RunnerStorage } from "effect/cluster/RunnerStorage"
 import type { ShardId } from "effect/cluster/ShardId"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
 
 /** Between two tries, while another node still drains or gives back. */
 const pause = "80 millis"
+
+/**
+ * Runs it where an interruption does not reach it. The engine gives up waiting by one, and its storage would take that
+ * for a broken connection, with which all locks go. It has a deadline of its own.
+ */
+const aside = <A, E>(effect: Effect.Effect<A, E>): Effect.Effect<A, E> =>
+  Effect.flatMap(Effect.forkDetach(effect, { startImmediately: true }), Fiber.join)
 
 /** `withinMillis` is how long the engine waits for an answer. */
 export const swift = (locks: RunnerStorage["Service"], withinMillis: number): RunnerStorage["Service"] => {
@@ -37,11 +45,7 @@ export const swift = (locks: RunnerStorage["Service"], withinMillis: number): Ru
       const acquired = new Map<string, ShardId>()
       for (;;) {
         const missing = wanted.filter((id) => !acquired.has(id.toString()))
-        // The engine gives up waiting by an interruption, and its storage would take that for a broken connection, with
-        // which all locks go.
-        for (const id of yield* Effect.uninterruptible(locks.acquire(address, missing))) {
-          acquired.set(id.toString(), id)
-        }
+        for (const id of yield* aside(locks.acquire(address, missing))) acquired.set(id.toString(), id)
         if (acquired.size === wanted.length || (yield* Clock.currentTimeMillis) >= until) return [...acquired.values()]
         yield* Effect.sleep(pause)
       }
@@ -67,7 +71,7 @@ export class Holding {
   private ask(shardIds: ReadonlyArray<ShardId>): Effect.Effect<ReadonlySet<string> | undefined> {
     return Effect.gen({ self: this }, function*() {
       const now = yield* Clock.currentTimeMillis
-      const held = yield* Effect.uninterruptible(this.locks.refresh(this.address, shardIds))
+      const held = yield* aside(this.locks.refresh(this.address, shardIds))
       this.confirmedAt = now
       return new Set(held.map((id) => id.toString()))
     }).pipe(Effect.orElseSucceed(() => undefined))

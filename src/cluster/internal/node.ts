@@ -99,11 +99,14 @@ export class ClusterNode {
   /** Describes a child on this node until the scope is closed: it may be hosted here from now on. */
   describe(spec: Spec): Effect.Effect<void, NameTaken, Scope.Scope> {
     return Effect.gen({ self: this }, function*() {
-      yield* this.reserve(spec.name, spec.kind)
+      const takenBy = this.reserved.get(spec.name)
+      if (takenBy !== undefined) return yield* new NameTaken({ ...spec, node: this.name, takenBy })
+      this.reserved.set(spec.name, spec.kind)
       const entry: Entry = { spec, attempt: -1, scope: undefined, lock: Semaphore.makeUnsafe(1) }
       this.entries.set(spec.name, entry)
       yield* Effect.addFinalizer(() => {
         this.entries.delete(spec.name)
+        this.reserved.delete(spec.name)
         return entry.lock.withPermit(this.unplace(entry))
       })
       yield* this.place(entry, 0)
