@@ -10,6 +10,7 @@ import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
 import { SqlClient } from "effect/sql/SqlClient"
 import * as Stream from "effect/Stream"
+import { orUndefined } from "../control/internal/wire.ts"
 import type { CauseInfo } from "../State.ts"
 import { defaults } from "./ClusterConfig.ts"
 import { type StartError, type StorageUnavailable, unavailable } from "./ClusterError.ts"
@@ -92,7 +93,7 @@ export interface ClusterEvent {
 
 const cause: Schema.Codec<CauseInfo, unknown> = Schema.Struct({
   kind: Schema.Literals(["Fail", "Die", "Interrupt"]),
-  tag: Schema.UndefinedOr(Schema.String),
+  tag: orUndefined(Schema.String),
   message: Schema.String,
   pretty: Schema.String
 })
@@ -119,7 +120,7 @@ export const SnapshotSchema: Schema.Codec<ClusterSnapshot, unknown> = Schema.Str
     claimedAt: Schema.Finite,
     updatedAt: Schema.Finite,
     wanted: Schema.Boolean,
-    cause: Schema.UndefinedOr(cause)
+    cause: orUndefined(cause)
   }))
 })
 
@@ -136,7 +137,7 @@ export const EventSchema: Schema.Codec<ClusterEvent, unknown> = Schema.Struct({
   node: Schema.String,
   child: Schema.String,
   token: Schema.Finite,
-  detail: Schema.UndefinedOr(Schema.String)
+  detail: orUndefined(Schema.String)
 })
 
 /**

@@ -71,8 +71,9 @@ export type NewEvent = Omit<EventRow, "id" | "at" | "node">
 /** The rest is deleted from time to time. */
 export const maxEvents = 10_000
 
+/** JSON leaves out what is `undefined`. */
 const parse = (text: unknown): CauseInfo | undefined =>
-  typeof text === "string" ? JSON.parse(text) as CauseInfo : undefined
+  typeof text === "string" ? { tag: undefined, ...JSON.parse(text) as CauseInfo } : undefined
 
 const childRow = (row: Record<string, unknown>): ChildRow => ({
   name: String(row["name"]),
