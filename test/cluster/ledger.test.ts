@@ -11,16 +11,29 @@ const budget = { giveUps: 1, withinMillis: 60_000 }
 const mailer = { name: "mailer", kind: "singleton", attempt: 0 }
 const boom = causeInfo(Cause.fail("boom"))
 
+const nodes = (ledger: Ledger, shards = 300) => new Nodes(ledger.node, ledger.tables, { shards, failoverMillis: 4000 })
+
+/** As an incarnation with this token. */
+const as = (ledger: Ledger, value: number) => {
+  const services = Context.make(LedgerService, ledger).pipe(
+    Context.add(Fencing.Current, { name: "mailer", value, node: ledger.node })
+  )
+  return Effect.provideContext(services)
+}
+
+const overTheWire = <A>(schema: Schema.Codec<A, unknown>, value: A) => {
+  const codec = Schema.toCodecJson(schema)
+  return Schema.decodeUnknownSync(codec)(JSON.parse(JSON.stringify(Schema.encodeSync(codec)(value))))
+}
+
 /** Two nodes on one storage. */
 const pair = Effect.gen(function*() {
   const sql = yield* SqlClient.SqlClient
   const options = { prefix: "cluster", failoverMillis: 4000 }
   const a = new Ledger(sql, options, "a:1")
   const b = new Ledger(sql, options, "b:1")
-  const nodes = (ledger: Ledger, shards = 300) =>
-    new Nodes(ledger.node, ledger.tables, { shards, failoverMillis: 4000 })
   yield* nodes(a).enter(60_000)
-  return { a, b, nodes, sql }
+  return { a, b, sql }
 })
 
 const onFile = Effect.provide(ClusterStorage.embedded(":memory:"))
@@ -77,13 +90,6 @@ describe("a claim", () => {
 })
 
 describe("a fenced write", () => {
-  const as = (ledger: Ledger, value: number) => {
-    const services = Context.make(LedgerService, ledger).pipe(
-      Context.add(Fencing.Current, { name: "mailer", value, node: ledger.node })
-    )
-    return Effect.provideContext(services)
-  }
-
   it.live("is done by the latest incarnation, and by no other", () =>
     Effect.gen(function*() {
       const { a, b, sql } = yield* pair
@@ -108,7 +114,7 @@ describe("a fenced write", () => {
 describe("a node", () => {
   it.live("with other settings than those that live is refused, and taken when they are gone", () =>
     Effect.gen(function*() {
-      const { a, b, nodes } = yield* pair
+      const { a, b } = yield* pair
       const error = yield* Effect.flip(nodes(b, 100).enter(60_000))
       assert.strictEqual(error._tag, "SettingMismatch")
       yield* a.tables.sql`UPDATE ${a.tables.nodes} SET seen_at = seen_at - 60000`
@@ -127,7 +133,7 @@ describe("a node", () => {
 
   it.live("that is the first one begins afresh", () =>
     Effect.gen(function*() {
-      const { a, b, nodes } = yield* pair
+      const { a, b } = yield* pair
       yield* a.claim(mailer, budget)
       yield* a.update("mailer", 1, "Completed", 0, undefined)
       yield* a.tables.sql`DELETE FROM ${a.tables.nodes}`
@@ -149,10 +155,6 @@ describe("the view", () => {
       const snapshot = yield* view.snapshot
       const events = yield* Stream.runCollect(Stream.take(view.eventsAfter(0), 2))
       assert.deepStrictEqual(events.map(({ _tag, token }) => [_tag, token]), [["Claimed", 1], ["GaveUp", 1]])
-      const overTheWire = <A>(schema: Schema.Codec<A, unknown>, value: A) => {
-        const codec = Schema.toCodecJson(schema)
-        return Schema.decodeUnknownSync(codec)(JSON.parse(JSON.stringify(Schema.encodeSync(codec)(value))))
-      }
       assert.deepStrictEqual(overTheWire(ClusterView.SnapshotSchema, snapshot), snapshot)
       assert.deepStrictEqual(overTheWire(ClusterView.EventSchema, events[1]!), events[1])
     }).pipe(onFile))

@@ -73,7 +73,7 @@ export const maxEvents = 10_000
 
 /** JSON leaves out what is `undefined`. */
 const parse = (text: unknown): CauseInfo | undefined =>
-  typeof text === "string" ? { tag: undefined, ...JSON.parse(text) as CauseInfo } : undefined
+  typeof text === "string" ? { tag: undefined, ...JSON.parse(text) as Omit<CauseInfo, "tag"> } : undefined
 
 const childRow = (row: Record<string, unknown>): ChildRow => ({
   name: String(row["name"]),
