@@ -79,6 +79,23 @@ export class SettingMismatch extends SettingMismatchBase {
   }
 }
 
+const AddressTakenBase: Tagged<"AddressTaken", {
+  readonly node: string
+  readonly machine: string
+}> = Data.TaggedError("AddressTaken")
+
+/**
+ * Another machine is in the cluster under the address of this node.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class AddressTaken extends AddressTakenBase {
+  override get message(): string {
+    return `The machine "${this.machine}" is in the cluster as node ${this.node}, the address of this one. Set the option address to where other machines reach this node; "localhost" is for one machine alone.`
+  }
+}
+
 const ClockSkewBase: Tagged<"ClockSkew", {
   readonly node: string
   readonly skewMillis: number
@@ -185,7 +202,7 @@ export class KeyUnavailable extends KeyUnavailableBase {
  * @category errors
  * @since 0.1.0
  */
-export type StartError = StorageUnavailable | StorageTooOld | SettingMismatch | ClockSkew
+export type StartError = StorageUnavailable | StorageTooOld | SettingMismatch | AddressTaken | ClockSkew
 
 /** @internal */
 export const unavailable = (operation: string) => (cause: unknown): StorageUnavailable =>

@@ -15,8 +15,9 @@ import type { CauseInfo } from "../State.ts"
 import { defaults } from "./ClusterConfig.ts"
 import { type StartError, type StorageUnavailable, unavailable } from "./ClusterError.ts"
 import { reach } from "./internal/join.ts"
-import { type ChildRow, type EventRow, Ledger, LedgerService } from "./internal/ledger.ts"
+import { Ledger, LedgerService } from "./internal/ledger.ts"
 import { living } from "./internal/nodes.ts"
+import { allChildren, type ChildRow, type EventRow, eventsAfter, lastEvent } from "./internal/reading.ts"
 import { migrate } from "./internal/tables.ts"
 
 /**
@@ -190,7 +191,7 @@ const follow = (ledger: Ledger, from: number): Stream.Stream<ClusterEvent, Stora
   let last = from
   let known = new Set<number>()
   const poll = Effect.map(
-    Effect.mapError(ledger.eventsAfter(Math.max(from, last - overlap)), unavailable("tell what happened")),
+    Effect.mapError(eventsAfter(ledger.tables, Math.max(from, last - overlap)), unavailable("tell what happened")),
     (rows) => {
       const fresh = rows.filter(({ id }) => !known.has(id))
       known = new Set(rows.map(({ id }) => id))
@@ -207,12 +208,15 @@ const fromOne = (ledger: Ledger, failoverMillis: number): View => ({
   snapshot: Effect.mapError(
     Effect.all({
       nodes: living(ledger.tables, failoverMillis),
-      children: Effect.map(ledger.children, (rows) => rows.map(childOf))
+      children: Effect.map(allChildren(ledger.tables), (rows) => rows.map(childOf))
     }),
     unavailable("show the cluster")
   ),
   events: Stream.unwrap(
-    Effect.map(Effect.mapError(ledger.lastEvent, unavailable("tell what happened")), (last) => follow(ledger, last))
+    Effect.map(
+      Effect.mapError(lastEvent(ledger.tables), unavailable("tell what happened")),
+      (last) => follow(ledger, last)
+    )
   ),
   eventsAfter: (id) => Stream.suspend(() => follow(ledger, id))
 })

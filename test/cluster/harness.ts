@@ -137,6 +137,14 @@ export class Cluster {
     })
   }
 
+  /** Where it runs, when it has not moved for two seconds. Nodes that come up after each other pass it on. */
+  settled(name: string): Promise<Line> {
+    return until(`${name} has settled`, () => {
+      const last = this.lines.findLast((line) => line.name === name)
+      return last?.what === "+" && Date.now() - last.at > 2000 && last
+    }, 40_000)
+  }
+
   nodeOf(name: string): NodeProcess {
     return this.nodes.findLast((node) => node.name === name)!
   }

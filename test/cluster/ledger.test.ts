@@ -121,6 +121,17 @@ describe("a node", () => {
       yield* nodes(b, 100).enter(60_000)
     }).pipe(onFile))
 
+  it.live("under the address of another machine that lives is refused", () =>
+    Effect.gen(function*() {
+      const { a } = yield* pair
+      const shared = { shards: 300, failoverMillis: 4000 }
+      const error = yield* Effect.flip(new Nodes("a:1", a.tables, shared, "elsewhere").enter(60_000))
+      assert.strictEqual(error._tag, "AddressTaken")
+      assert.match(error.message, /is in the cluster as node a:1, the address of this one\. Set the option address/)
+      // The same machine has been restarted.
+      yield* nodes(a).enter(60_000)
+    }).pipe(onFile))
+
   it("is refused for the first setting that differs", () => {
     const same = { shards: 300, failoverMillis: 4000, layout: 1 }
     assert.isUndefined(mismatch("a", same, same))

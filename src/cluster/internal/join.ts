@@ -29,6 +29,7 @@ import { Ledger, LedgerService } from "./ledger.ts"
 import { Holding, swift } from "./locks.ts"
 import { ClusterNode, NodeService } from "./node.ts"
 import { checkSkew, Nodes } from "./nodes.ts"
+import { prune } from "./reading.ts"
 
 const NodesBase: Context.ServiceClass<NodesService, "effect-supervisor/cluster/Nodes", Nodes> = Context.Service<
   NodesService,
@@ -114,7 +115,7 @@ const quietly = (effect: Effect.Effect<unknown, unknown>): Effect.Effect<unknown
 
 /** Follows placements, and fails when the cluster has decided that it is no use. */
 const guard = (node: ClusterNode, settings: Settings): Runnable.Runnable<BudgetSpent> => {
-  const tidy = Effect.forever(Effect.andThen(Effect.sleep("1 minute"), quietly(node.ledger.prune)))
+  const tidy = Effect.forever(Effect.andThen(Effect.sleep("1 minute"), quietly(prune(node.ledger.tables))))
   const watchClock = Effect.forever(Effect.andThen(
     Effect.sleep("1 minute"),
     quietly(Effect.flatMap(node.nodes.skew, (skew) => {

@@ -12,6 +12,7 @@ import * as Effect from "effect/Effect"
 import type { SqlClient } from "effect/sql/SqlClient"
 import type { SqlError } from "effect/sql/SqlError"
 import type { CauseInfo } from "../../State.ts"
+import { type ChildRow, childRow, type EventRow, parse } from "./reading.ts"
 import { type Tables, tables } from "./tables.ts"
 
 /** How often a child may give up, on whichever nodes. */
@@ -43,60 +44,7 @@ export interface Change {
   readonly cause: CauseInfo | undefined
 }
 
-export interface ChildRow {
-  readonly name: string
-  readonly kind: string
-  readonly token: number
-  readonly node: string
-  readonly state: string
-  readonly restarts: number
-  readonly claimedAt: number
-  readonly updatedAt: number
-  readonly cause: CauseInfo | undefined
-  readonly wanted: number
-}
-
-export interface EventRow {
-  readonly id: number
-  readonly at: number
-  readonly node: string
-  readonly child: string
-  readonly tag: string
-  readonly token: number
-  readonly detail: string | undefined
-}
-
 export type NewEvent = Omit<EventRow, "id" | "at" | "node">
-
-/** The rest is deleted from time to time. */
-export const maxEvents = 10_000
-
-/** JSON leaves out what is `undefined`. */
-const parse = (text: unknown): CauseInfo | undefined =>
-  typeof text === "string" ? { tag: undefined, ...JSON.parse(text) as Omit<CauseInfo, "tag"> } : undefined
-
-const childRow = (row: Record<string, unknown>): ChildRow => ({
-  name: String(row["name"]),
-  kind: String(row["kind"]),
-  token: Number(row["token"]),
-  node: String(row["node"]),
-  state: String(row["state"]),
-  restarts: Number(row["restarts"]),
-  claimedAt: Number(row["claimed_at"]),
-  updatedAt: Number(row["updated_at"]),
-  cause: parse(row["cause"]),
-  wanted: Number(row["wanted"])
-})
-
-const eventRow = (row: Record<string, unknown>): EventRow => ({
-  id: Number(row["id"]),
-  at: Number(row["at"]),
-  node: String(row["node"]),
-  child: String(row["child"]),
-  tag: String(row["tag"]),
-  token: Number(row["token"]),
-  detail: row["detail"] === null ? undefined : String(row["detail"])
-})
 
 export interface LedgerOptions {
   readonly prefix: string
@@ -232,14 +180,6 @@ export class Ledger {
     )
   }
 
-  get children(): Effect.Effect<ReadonlyArray<ChildRow>, SqlError> {
-    const { children, sql } = this.tables
-    return Effect.map(
-      sql<Record<string, unknown>>`SELECT * FROM ${children} ORDER BY name`,
-      (rows) => rows.map(childRow)
-    )
-  }
-
   child(name: string): Effect.Effect<ChildRow | undefined, SqlError> {
     const { children, sql } = this.tables
     return Effect.map(
@@ -256,25 +196,6 @@ export class Ledger {
       VALUES (${name}, ${kind}, ${state}, ${now}, ${wanted})
       ON CONFLICT (name) DO UPDATE
       SET wanted = excluded.wanted, updated_at = excluded.updated_at, state = excluded.state, spent_at = NULL`
-  }
-
-  /** Events after this one, at most a thousand. */
-  eventsAfter(id: number): Effect.Effect<ReadonlyArray<EventRow>, SqlError> {
-    const { events, sql } = this.tables
-    return Effect.map(
-      sql<Record<string, unknown>>`SELECT * FROM ${events} WHERE id > ${id} ORDER BY id LIMIT 1000`,
-      (rows) => rows.map(eventRow)
-    )
-  }
-
-  get lastEvent(): Effect.Effect<number, SqlError> {
-    const { events, sql } = this.tables
-    return Effect.map(sql<{ id: unknown }>`SELECT MAX(id) AS id FROM ${events}`, ([row]) => Number(row?.id ?? 0))
-  }
-
-  get prune(): Effect.Effect<unknown, SqlError> {
-    const { events, sql } = this.tables
-    return sql`DELETE FROM ${events} WHERE id < (SELECT MAX(id) FROM ${events}) - ${maxEvents}`
   }
 }
 

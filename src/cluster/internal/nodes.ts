@@ -9,7 +9,14 @@ import * as Effect from "effect/Effect"
 import type { SqlError } from "effect/sql/SqlError"
 import { randomUUID } from "node:crypto"
 import { hostname } from "node:os"
-import { ClockSkew, SettingMismatch, type StartError, StorageTooOld, unavailable } from "../ClusterError.ts"
+import {
+  AddressTaken,
+  ClockSkew,
+  SettingMismatch,
+  type StartError,
+  StorageTooOld,
+  unavailable
+} from "../ClusterError.ts"
 import { layout, migrate, type Tables } from "./tables.ts"
 
 /** What all nodes must share. Else a node would take locks that others still hold, or look for them elsewhere. */
@@ -71,8 +78,11 @@ export class Nodes {
   readonly shared: Shared
   /** This run of this node. */
   readonly instance: string = randomUUID()
-  constructor(node: string, tables: Tables, shared: Omit<Shared, "layout">) {
+  /** Two of one machine cannot have one address anyway: the second does not get the port. */
+  private readonly machine: string
+  constructor(node: string, tables: Tables, shared: Omit<Shared, "layout">, machine: string = hostname()) {
     this.node = node
+    this.machine = machine
     this.tables = tables
     this.shared = { ...shared, layout }
   }
@@ -140,8 +150,18 @@ export class Nodes {
     )
   }
 
+  /** Another machine that lives under this node's address. */
+  private get namesake(): Effect.Effect<AddressTaken | undefined, SqlError> {
+    const { nodes, now, sql } = this.tables
+    return Effect.map(
+      sql<{ machine: string }>`SELECT machine FROM ${nodes} WHERE node = ${this.node} AND machine <> ${this.machine}
+        AND seen_at > ${now} - ${goneAfter * this.shared.failoverMillis}`,
+      ([row]) => row === undefined ? undefined : new AddressTaken({ node: this.node, machine: row.machine })
+    )
+  }
+
   /** Enters the node, unless one that lives has other settings. The first of a cluster begins afresh. */
-  private get join(): Effect.Effect<SettingMismatch | undefined, SqlError> {
+  private get join(): Effect.Effect<SettingMismatch | AddressTaken | undefined, SqlError> {
     const { atomically, children, giveUps, nodes, now, sql } = this.tables
     const lock = sql.onDialectOrElse({
       pg: () => Effect.asVoid(sql`LOCK TABLE ${nodes} IN EXCLUSIVE MODE`),
@@ -149,6 +169,8 @@ export class Nodes {
     })
     return atomically(Effect.gen({ self: this }, function*() {
       yield* lock
+      const taken = yield* this.namesake
+      if (taken !== undefined) return taken
       const { differs, living } = yield* this.others
       if (differs !== undefined) return differs
       if (living === 0) {
@@ -156,7 +178,7 @@ export class Nodes {
         yield* sql`DELETE FROM ${giveUps}`
       }
       yield* sql`INSERT INTO ${nodes} (node, instance, machine, settings, started_at, seen_at)
-        VALUES (${this.node}, ${this.instance}, ${hostname()}, ${JSON.stringify(this.shared)}, ${now}, ${now})
+        VALUES (${this.node}, ${this.instance}, ${this.machine}, ${JSON.stringify(this.shared)}, ${now}, ${now})
         ON CONFLICT (node) DO UPDATE SET instance = excluded.instance, machine = excluded.machine,
           settings = excluded.settings, started_at = excluded.started_at, seen_at = excluded.seen_at`
       return undefined
