@@ -204,10 +204,10 @@ const follow = (ledger: Ledger, from: number): Stream.Stream<ClusterEvent, Stora
   )
 }
 
-const fromOne = (ledger: Ledger, failoverMillis: number): View => ({
+const viewOf = (ledger: Ledger): View => ({
   snapshot: Effect.mapError(
     Effect.all({
-      nodes: living(ledger.tables, failoverMillis),
+      nodes: living(ledger.tables, ledger.failoverMillis),
       children: Effect.map(allChildren(ledger.tables), (rows) => rows.map(childOf))
     }),
     unavailable("show the cluster")
@@ -224,7 +224,7 @@ const fromOne = (ledger: Ledger, failoverMillis: number): View => ({
 /** @internal */
 export const fromLedger: Layer.Layer<ClusterView, never, LedgerService> = Layer.effect(
   ClusterView,
-  Effect.map(LedgerService, (ledger) => fromOne(ledger, defaults.failoverMillis))
+  Effect.map(LedgerService, viewOf)
 )
 
 /**
@@ -246,6 +246,6 @@ export const layer = <E, R>(options: {
       const ledger = new Ledger(yield* SqlClient, { prefix: options.prefix ?? prefix, failoverMillis }, "")
       // So that it can look before the first node is there. Who may not make tables finds them there.
       yield* Effect.ignore(migrate(ledger.tables))
-      return fromOne(ledger, failoverMillis)
+      return viewOf(ledger)
     })
   ).pipe(Layer.provide(reach(options.storage)))

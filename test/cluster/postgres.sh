@@ -3,10 +3,24 @@
 #
 # It runs in DIR, listens on the loopback address alone, trusts whoever connects there, and belongs to an unprivileged
 # user: to "postgres" if this is run by root. `start` prints its URL. `crash DIR` stops it as a power cut would; `start`
-# in the same DIR brings it back. PostgreSQL comes from Debian's package: `apt-get install -y postgresql`.
+# in the same DIR brings it back. PostgreSQL comes from Debian's package, which is installed if root runs this without.
 set -eu
 
-bin=$(ls -d /usr/lib/postgresql/*/bin 2>/dev/null | sort -V | tail -n 1)
+find_bin() { ls -d /usr/lib/postgresql/*/bin 2>/dev/null | sort -V | tail -n 1; }
+
+# Without the server that Debian would start by itself.
+install() {
+  apt-get update -qq
+  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq postgresql-common
+  sed -i 's/^#*create_main_cluster.*/create_main_cluster = false/' /etc/postgresql-common/createcluster.conf
+  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq postgresql
+}
+
+bin=$(find_bin)
+if [ -z "$bin" ] && [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+  install >&2
+  bin=$(find_bin)
+fi
 if [ -z "$bin" ] || [ ! -x "$bin/initdb" ]; then
   echo "PostgreSQL is not installed: run apt-get install -y postgresql" >&2
   exit 3

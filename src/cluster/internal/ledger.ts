@@ -54,9 +54,11 @@ export interface LedgerOptions {
 export class Ledger {
   readonly node: string
   readonly tables: Tables
+  readonly failoverMillis: number
   constructor(client: SqlClient, options: LedgerOptions, node: string) {
     this.tables = tables(client, options.prefix, options.failoverMillis)
     this.node = node
+    this.failoverMillis = options.failoverMillis
   }
 
   /** Takes the next token for an incarnation that is about to start here. */
