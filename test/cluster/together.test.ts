@@ -46,6 +46,21 @@ describe("three nodes on PostgreSQL", () => {
     assert.strictEqual(prove(intervals(cluster.lines, new Map())).overlap, 0)
   })
 
+  it("end a drain when its lock may be lost, however long its grace", { timeout: 60_000 }, async () => {
+    await using cluster = new Cluster()
+    await cluster.startPostgres()
+    await cluster.startAll(1, { singletons: ["server"], drainMillis: 40_000 })
+    const first = await cluster.line("+", "server")
+    const owner = cluster.nodeOf(first.node)
+    owner.kill("SIGTERM")
+    await sleep(1500)
+    assert.strictEqual(alive(cluster).size, 1, "it drains")
+    const away = Date.now()
+    cluster.stopPostgres("crash")
+    const end = await cluster.line("-", "server", away)
+    assert.isBelow(end.at - away, 5000)
+  })
+
   it("fail with its cause when a singleton fails on every one of them", { timeout: 60_000 }, async () => {
     await using cluster = new Cluster()
     await cluster.startPostgres()

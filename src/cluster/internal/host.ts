@@ -11,6 +11,7 @@ import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
 import type { SqlError } from "effect/sql/SqlError"
 import * as Runnable from "../../Runnable.ts"
+import type { State } from "../../State.ts"
 import * as Fencing from "../Fencing.ts"
 import type { Budget, Placed } from "./ledger.ts"
 import type { ClusterNode } from "./node.ts"
@@ -43,7 +44,8 @@ export const only = <A, E, R>(effect: Effect.Effect<A, E, R>, context: Context.C
 /** Until the storage answers. It is stopped by whoever takes the child away. */
 const untilItAnswers = <A>(effect: Effect.Effect<A, SqlError>): Effect.Effect<A> =>
   effect.pipe(
-    Effect.tapError((error) => Effect.logDebug("The storage of the cluster does not answer", error)),
+    Effect.sandbox,
+    Effect.tapError((cause) => Effect.logDebug("The storage of the cluster does not answer", cause)),
     Effect.retry(Schedule.spaced("250 millis")),
     Effect.orDie
   )
@@ -79,11 +81,32 @@ const nextAttempt = ({ node, placed: { attempt }, spec }: Hosted): number => {
   return attempt + 1
 }
 
+const active = new Set<string>(["Pending", "Starting", "Running", "Backoff", "Stopping"] satisfies Array<State["_tag"]>)
+
+/** Waits while the supervisor stops it by itself, since the node is being stopped. */
+const untilStopped = (node: ClusterNode, name: string): Effect.Effect<void> =>
+  Effect.flatMap(node.pool.child(name), ({ state }) => active.has(state._tag) ? Effect.fail("not yet") : Effect.void)
+    .pipe(
+      Effect.catchTag("ChildNotFound", () => Effect.void),
+      Effect.retry(Schedule.spaced("20 millis")),
+      Effect.orDie
+    )
+
+/** Stops the child, with its grace, and takes it out of the supervisor. */
+export const takeOut = (node: ClusterNode, name: string): Effect.Effect<void> =>
+  node.pool.remove(name).pipe(
+    Effect.catchTags({
+      ChildNotFound: () => Effect.void,
+      SupervisorClosed: () => untilStopped(node, name)
+    }),
+    Effect.asVoid
+  )
+
 /** It has ended here for good. */
 const settle: (hosted: Hosted, ended: Ended) => Effect.Effect<never> = Effect.fnUntraced(function*(hosted, ended) {
   const { node, placed, spec: { budget, name }, tracked } = hosted
   const { restarts, token } = tracked
-  yield* Effect.ignore(node.pool.remove(name))
+  yield* takeOut(node, name)
   if (ended._tag === "Completed") {
     yield* untilItAnswers(node.ledger.update(name, token, "Completed", restarts, undefined))
     return yield* Effect.never
@@ -122,7 +145,7 @@ export const host = (node: ClusterNode, spec: Spec, placed: Placed, shardId: Sha
   Effect.suspend(() => {
     const tracked = node.reporter.track(spec.name, shardId)
     const hosted: Hosted = { node, spec, placed, tracked }
-    const leave = Effect.suspend(() => Effect.andThen(Effect.ignore(node.pool.remove(spec.name)), letGo(hosted)))
+    const leave = Effect.suspend(() => Effect.andThen(takeOut(node, spec.name), letGo(hosted)))
     const wait = Effect.suspend(() => Effect.flatMap(Deferred.await(tracked.ended), (ended) => settle(hosted, ended)))
     // The supervisor lends its children the services that are there where they are added.
     return only(Effect.ensuring(Effect.andThen(bringUp(hosted), wait), leave), spec.context)

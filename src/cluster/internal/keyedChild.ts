@@ -16,7 +16,7 @@ import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import * as Semaphore from "effect/Semaphore"
 import type { SqlError } from "effect/sql/SqlError"
-import { letGo, only, type Spec, tokened } from "./host.ts"
+import { letGo, only, type Spec, takeOut, tokened } from "./host.ts"
 import type { ClusterNode } from "./node.ts"
 import type { Tracked } from "./reporter.ts"
 
@@ -77,7 +77,7 @@ export class KeyedChild {
   private get up(): Effect.Effect<void> {
     return Effect.gen({ self: this }, function*() {
       if (this.isUp) return
-      yield* Effect.ignore(this.node.pool.remove(this.spec.name))
+      yield* takeOut(this.node, this.spec.name)
       const { node, spec } = this
       const tracked = node.reporter.track(spec.name, this.shardId)
       this.tracked = tracked
@@ -110,7 +110,7 @@ export class KeyedChild {
       this.tracked = undefined
       // Nobody has to wait for its end any more.
       Deferred.doneUnsafe(tracked.ended, Effect.succeed({ _tag: "Refused" }))
-      yield* Effect.ignore(node.pool.remove(spec.name))
+      yield* takeOut(node, spec.name)
       if (why === "asked") return yield* letGo({ node, spec, tracked })
       if (node.reporter.tracked.get(spec.name) === tracked) node.reporter.tracked.delete(spec.name)
     })

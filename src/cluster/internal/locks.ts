@@ -74,7 +74,10 @@ export class Holding {
       const held = yield* aside(this.locks.refresh(this.address, shardIds))
       this.confirmedAt = now
       return new Set(held.map((id) => id.toString()))
-    }).pipe(Effect.orElseSucceed(() => undefined))
+    }).pipe(
+      // The engine's storage dies of a connection that it cannot make again.
+      Effect.catchCause(() => Effect.sync(() => undefined))
+    )
   }
 
   /** Whether this node certainly holds it. */
