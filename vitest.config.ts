@@ -30,6 +30,11 @@ export default defineConfig({
       {
         find: /^effect-supervisor\/control\/(\w+)$/,
         replacement: new URL("src/control/$1.ts", import.meta.url).pathname
+      },
+      { find: /^effect-supervisor\/cluster$/, replacement: new URL("src/cluster/index.ts", import.meta.url).pathname },
+      {
+        find: /^effect-supervisor\/cluster\/(\w+)$/,
+        replacement: new URL("src/cluster/$1.ts", import.meta.url).pathname
       }
     ]
   },

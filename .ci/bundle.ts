@@ -37,6 +37,7 @@ await library.write({
       { name: "process", test: /src.process./, priority: 4 },
       { name: "client", test: /src.control.ControlClient\.ts$/, priority: 3 },
       { name: "config", test: /src.cli.config./, priority: 2 },
+      { name: "cluster", test: /src.cluster./, priority: 2 },
       { name: "server", test: /src.control.(?!internal.web)/, priority: 1 },
       // Loaded when it is run.
       { name: "web", test: /src.control.internal.web.serve\.ts$/ }

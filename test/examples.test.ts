@@ -171,6 +171,12 @@ const promises: Record<string, ReadonlyArray<string | RegExp>> = {
     "is it ready? 200",
     `restart: [{"_tag":"Done","path":"web-1","outcome":"done"},{"_tag":"Done","path":"web-2","outcome":"done"}]`,
     "the tree has ended"
+  ],
+  "30-cluster.ts": [
+    "3 nodes, 7 children, each once",
+    "kill the node of the mailer",
+    "moved: true, higher token: true",
+    "all stopped"
   ]
 }
 
@@ -178,7 +184,7 @@ const promises: Record<string, ReadonlyArray<string | RegExp>> = {
 const failing = new Set(["03"])
 
 /** Examples of which every line is promised. */
-const complete = new Set(["02", "04", "05", "07", "09", "11", "18"])
+const complete = new Set(["02", "04", "05", "07", "09", "11", "18", "30"])
 
 const directory = join(root, "examples")
 const names = readdirSync(directory).filter((name) => name.endsWith(".ts")).toSorted()
@@ -194,7 +200,7 @@ interface Run {
 
 const run = (name: string): Promise<Run> =>
   new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, [join(directory, name)], { timeout: 15_000, killSignal: "SIGKILL" })
+    const child = spawn(process.execPath, [join(directory, name)], { timeout: 30_000, killSignal: "SIGKILL" })
     let output = ""
     let errors = ""
     child.stdout.setEncoding("utf8").on("data", (text: string) => output += text)
@@ -287,7 +293,9 @@ const typeCheck = async (modules: ReadonlyMap<string, string>): Promise<string> 
             "effect-supervisor/process": [join(root, "src", "process", "index.ts")],
             "effect-supervisor/process/*": [join(root, "src", "process", "*.ts")],
             "effect-supervisor/control": [join(root, "src", "control", "index.ts")],
-            "effect-supervisor/control/*": [join(root, "src", "control", "*.ts")]
+            "effect-supervisor/control/*": [join(root, "src", "control", "*.ts")],
+            "effect-supervisor/cluster": [join(root, "src", "cluster", "index.ts")],
+            "effect-supervisor/cluster/*": [join(root, "src", "cluster", "*.ts")]
           }
         }
       })
@@ -304,7 +312,7 @@ const typeCheck = async (modules: ReadonlyMap<string, string>): Promise<string> 
   }
 }
 
-const sources = ["", "process/", "control/"].flatMap((folder) =>
+const sources = ["", "process/", "control/", "cluster/"].flatMap((folder) =>
   readdirSync(join(root, "src", folder)).filter((name) => name.endsWith(".ts")).map((name) => `${folder}${name}`)
 )
 const textOf = (source: string): string => readFileSync(join(root, "src", source), "utf8")

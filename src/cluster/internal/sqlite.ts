@@ -1,0 +1,86 @@
+/**
+ * A `SqlClient` on the SQLite that is built into Node: one connection, used by one statement or transaction at a time.
+ *
+ * Floor 5.
+ */
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Reactivity from "effect/reactivity/Reactivity"
+import type * as Scope from "effect/Scope"
+import * as Semaphore from "effect/Semaphore"
+import * as SqlClient from "effect/sql/SqlClient"
+import type { Connection } from "effect/sql/SqlConnection"
+import { classifySqliteError, SqlError } from "effect/sql/SqlError"
+import * as Statement from "effect/sql/Statement"
+import * as Stream from "effect/Stream"
+import { DatabaseSync, type SQLInputValue, type StatementSync } from "node:sqlite"
+
+/** Statements are few and always the same, so they are prepared once. More than this many means that they are not. */
+const maxPrepared = 256
+
+const failure = (operation: string) => (cause: unknown): SqlError =>
+  new SqlError({ reason: classifySqliteError(cause, { message: `SQLite could not ${operation}`, operation }) })
+
+const open = (file: string, busyMillis: number): Effect.Effect<DatabaseSync, SqlError, Scope.Scope> =>
+  Effect.acquireRelease(
+    Effect.try({
+      try: () => {
+        const database = new DatabaseSync(file, { timeout: busyMillis })
+        // Readers do not wait for writers. What was committed survives a killed process; a power cut may lose the end.
+        database.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL")
+        return database
+      },
+      catch: failure("open")
+    }),
+    (database) => Effect.sync(() => database.close())
+  )
+
+const connection = (database: DatabaseSync): Connection => {
+  const prepared = new Map<string, StatementSync>()
+  const prepare = (sql: string): StatementSync => {
+    const known = prepared.get(sql)
+    if (known !== undefined) return known
+    const statement = database.prepare(sql)
+    if (prepared.size >= maxPrepared) prepared.clear()
+    prepared.set(sql, statement)
+    return statement
+  }
+  const all = (sql: string, params: ReadonlyArray<unknown>, asArrays: boolean) =>
+    Effect.try({
+      try: () => {
+        const statement = prepare(sql)
+        statement.setReturnArrays(asArrays)
+        return statement.all(...params as ReadonlyArray<SQLInputValue>) as ReadonlyArray<object> as ReadonlyArray<never>
+      },
+      catch: failure("execute")
+    })
+  const execute: Connection["execute"] = (sql, params, transformRows) =>
+    transformRows === undefined ? all(sql, params, false) : Effect.map(all(sql, params, false), transformRows)
+  const values: Connection["executeValues"] = (sql, params) => all(sql, params, true)
+  return {
+    execute,
+    executeRaw: (sql, params) => all(sql, params, false),
+    executeValues: values,
+    executeValuesUnprepared: values,
+    executeUnprepared: execute,
+    executeStream: (sql, params, transformRows) => Stream.fromIterableEffect(execute(sql, params, transformRows))
+  }
+}
+
+export const layer = (file: string, busyMillis: number): Layer.Layer<SqlClient.SqlClient, SqlError> =>
+  Layer.effect(
+    SqlClient.SqlClient,
+    Effect.gen(function*() {
+      const opened = connection(yield* open(file, busyMillis))
+      const semaphore = Semaphore.makeUnsafe(1)
+      const acquirers = SqlClient.makeSqliteAcquirers({ connection: Effect.succeed(opened), semaphore })
+      return yield* SqlClient.make({
+        ...acquirers,
+        compiler: Statement.makeCompilerSqlite(),
+        driver: "node:sqlite",
+        spanAttributes: [],
+        // A transaction that reads before it writes would else fail when another process has written in between.
+        beginTransaction: "BEGIN IMMEDIATE"
+      })
+    })
+  ).pipe(Layer.provide(Reactivity.layer))
