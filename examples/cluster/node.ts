@@ -1,7 +1,11 @@
-/** One node of a cluster: `node node.ts PORT STORAGE`, where STORAGE is a file or the URL of a PostgreSQL. */
+/**
+ * One node of a cluster: `node node.ts PORT STORAGE`, where STORAGE is a file or the URL of a PostgreSQL. While it runs,
+ * `npx esv tree --cluster -n node-PORT` shows the cluster.
+ */
 import * as PgClient from "@effect/sql-pg/PgClient"
 import { Effect, Layer, Logger, Redacted } from "effect"
 import { Control, RestartPolicy, Runnable, Signals, Supervisor } from "effect-supervisor"
+import { ControlServer } from "effect-supervisor/control"
 import { ClusterStorage, ClusterSupervisor, Fencing } from "effect-supervisor/cluster"
 
 const [port = "34431", storage = "cluster.db", host = "localhost"] = process.argv.slice(2)
@@ -23,7 +27,8 @@ const worker = (index: number) => Runnable.idle(`worker-${index}`)
 const app = Layer.mergeAll(
   ClusterSupervisor.singleton(mailer),
   ClusterSupervisor.replicas("worker", 6, worker),
-  Runnable.layer(Signals.runnable())
+  Runnable.layer(Signals.runnable()),
+  ControlServer.layer()
 ).pipe(Layer.provide(ClusterSupervisor.layer({
   address: { host, port: Number(port) },
   storage: storage.startsWith("postgres")
@@ -31,4 +36,4 @@ const app = Layer.mergeAll(
     : ClusterStorage.embedded(storage)
 })))
 
-Effect.runFork(Effect.provide(Supervisor.launch(app), Logger.layer([Logger.consoleLogFmt])))
+Effect.runFork(Effect.provide(Supervisor.launch(app, { name: `node-${port}` }), Logger.layer([Logger.consoleLogFmt])))

@@ -7,11 +7,10 @@
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import * as Schema from "effect/Schema"
 import { SqlClient } from "effect/sql/SqlClient"
 import * as Stream from "effect/Stream"
-import { orUndefined } from "../control/internal/wire.ts"
-import type { CauseInfo } from "../State.ts"
+import type { ClusterChild, ClusterEvent, ClusterSnapshot } from "../control/ClusterSchema.ts"
+import { announce } from "../control/internal/clusters.ts"
 import { defaults } from "./ClusterConfig.ts"
 import { type StartError, type StorageUnavailable, unavailable } from "./ClusterError.ts"
 import { reach } from "./internal/join.ts"
@@ -19,127 +18,6 @@ import { Ledger, LedgerService } from "./internal/ledger.ts"
 import { living } from "./internal/nodes.ts"
 import { allChildren, type ChildRow, type EventRow, eventsAfter, lastEvent } from "./internal/reading.ts"
 import { migrate } from "./internal/tables.ts"
-
-/**
- * A node that lives, or lived a moment ago. Times are milliseconds since the epoch, by the clock of the storage.
- *
- * @category models
- * @since 0.1.0
- */
-export interface NodeView {
-  readonly node: string
-  readonly startedAt: number
-  readonly seenMillisAgo: number
-}
-
-/**
- * One name of the cluster.
- *
- * **Details**
- *
- * `state` is that of the child as its node told it last, or one of the cluster's own: `Released` when its node has let
- * it go, `GaveUp` until another node has taken it, `Spent` when its budget is. `token` is that of the latest
- * incarnation, `restarts` counts those by its policy on that node, `cause` is why it is down. `wanted` is false for a
- * keyed child that was stopped or is passive.
- *
- * @category models
- * @since 0.1.0
- */
-export interface ClusterChild {
-  readonly name: string
-  readonly kind: string
-  readonly node: string
-  readonly state: string
-  readonly token: number
-  readonly restarts: number
-  readonly claimedAt: number
-  readonly updatedAt: number
-  readonly wanted: boolean
-  readonly cause: CauseInfo | undefined
-}
-
-/**
- * All of the cluster, at one moment.
- *
- * @category models
- * @since 0.1.0
- */
-export interface ClusterSnapshot {
-  readonly nodes: ReadonlyArray<NodeView>
-  readonly children: ReadonlyArray<ClusterChild>
-}
-
-/**
- * Something that happened to a child on a node. `_tag` is the state that it went to there, or `Claimed` when an
- * incarnation took its token, `Released` when the node had stopped it and let go, `BudgetSpent`.
- *
- * **Details**
- *
- * A handover in order is `Stopping` and `Stopped` on the old node, `Released` there, then `Claimed` on the new one.
- * `Claimed` and `Released` are written when they happen, the others within a tenth of a second. `id` grows with time,
- * `detail` is the cause as JSON.
- *
- * @category models
- * @since 0.1.0
- */
-export interface ClusterEvent {
-  readonly _tag: string
-  readonly id: number
-  readonly at: number
-  readonly node: string
-  readonly child: string
-  readonly token: number
-  readonly detail: string | undefined
-}
-
-const cause: Schema.Codec<CauseInfo, unknown> = Schema.Struct({
-  kind: Schema.Literals(["Fail", "Die", "Interrupt"]),
-  tag: orUndefined(Schema.String),
-  message: Schema.String,
-  pretty: Schema.String
-})
-
-/**
- * The schema of a snapshot, for what sends it on.
- *
- * @category schemas
- * @since 0.1.0
- */
-export const SnapshotSchema: Schema.Codec<ClusterSnapshot, unknown> = Schema.Struct({
-  nodes: Schema.Array(Schema.Struct({
-    node: Schema.String,
-    startedAt: Schema.Finite,
-    seenMillisAgo: Schema.Finite
-  })),
-  children: Schema.Array(Schema.Struct({
-    name: Schema.String,
-    kind: Schema.String,
-    node: Schema.String,
-    state: Schema.String,
-    token: Schema.Finite,
-    restarts: Schema.Finite,
-    claimedAt: Schema.Finite,
-    updatedAt: Schema.Finite,
-    wanted: Schema.Boolean,
-    cause: orUndefined(cause)
-  }))
-})
-
-/**
- * The schema of an event, for what sends it on.
- *
- * @category schemas
- * @since 0.1.0
- */
-export const EventSchema: Schema.Codec<ClusterEvent, unknown> = Schema.Struct({
-  _tag: Schema.String,
-  id: Schema.Finite,
-  at: Schema.Finite,
-  node: Schema.String,
-  child: Schema.String,
-  token: Schema.Finite,
-  detail: orUndefined(Schema.String)
-})
 
 /**
  * What can be seen of a cluster.
@@ -224,7 +102,8 @@ const viewOf = (ledger: Ledger): View => ({
 /** @internal */
 export const fromLedger: Layer.Layer<ClusterView, never, LedgerService> = Layer.effect(
   ClusterView,
-  Effect.map(LedgerService, viewOf)
+  // What serves this process can show it from now on.
+  Effect.tap(Effect.map(LedgerService, viewOf), announce)
 )
 
 /**

@@ -21,6 +21,7 @@ import type { ChildNotFound, DuplicateChild, MaxChildrenReached, SupervisorClose
 import type { SupervisorEvent } from "../SupervisorEvent.ts"
 import type { SignalFailed } from "../process/ProcessError.ts"
 import type {
+  ClusterUnavailable,
   DeclareFailed,
   LogsUnavailable,
   NotAJob,
@@ -28,6 +29,7 @@ import type {
   ReadOnlyServer,
   TooManyRequests
 } from "./ControlError.ts"
+import * as ClusterSchema from "./ClusterSchema.ts"
 import * as ControlSchema from "./ControlSchema.ts"
 import * as errors from "./internal/errorSchemas.ts"
 import { coded, orUndefined, plain, type Wire } from "./internal/wire.ts"
@@ -238,6 +240,8 @@ export type Calls =
     ReconcileReport,
     NotDeclared | DeclareFailed | DuplicateChild | MaxChildrenReached | SupervisorClosed | Forbidden
   >
+  | Call<"cluster", Nothing, ClusterSchema.ClusterSnapshot, ClusterUnavailable | Refused>
+  | Feed<"cluster.watch", Nothing, ClusterSchema.ClusterEvent, ClusterUnavailable | Refused>
   | Call<"dashboard", Nothing, DashboardLink, Refused>
   | Call<"shutdown", Nothing, void, Forbidden>
   | Call<"shutdownNow", Nothing, void, Forbidden>
@@ -361,6 +365,17 @@ export const ControlApi: RpcGroup.RpcGroup<Calls> = RpcGroup.make(
     error: declaring
   }),
   Rpc.make("reconcile", { payload: nothing, success: ControlSchema.ReconcileReport, error: declaring }),
+  Rpc.make("cluster", {
+    payload: nothing,
+    success: ClusterSchema.Snapshot,
+    error: errors.oneOf<ClusterUnavailable | Refused>()
+  }),
+  Rpc.make("cluster.watch", {
+    payload: nothing,
+    success: ClusterSchema.Event,
+    error: errors.oneOf<ClusterUnavailable | Refused>(),
+    stream: true
+  }),
   Rpc.make("dashboard", {
     payload: nothing,
     success: plain<DashboardLink>()(Struct({ link: orUndefined(Text) })),

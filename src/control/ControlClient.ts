@@ -15,7 +15,9 @@ import type { ReconcileReport, ReloadReport } from "../Supervisor.ts"
 import type { ChildNotFound, DuplicateChild, MaxChildrenReached, SupervisorClosed } from "../SupervisorError.ts"
 import type { SupervisorEvent } from "../SupervisorEvent.ts"
 import type { Answer, Details, Forbidden, LogsFollow, LogsQuery, Refused, ServerInfo } from "./ControlApi.ts"
+import type { ClusterEvent, ClusterSnapshot } from "./ClusterSchema.ts"
 import {
+  type ClusterUnavailable,
   ConnectionLost,
   type DeclareFailed,
   type LogsUnavailable,
@@ -130,6 +132,12 @@ export interface Client {
       options?: Omit<LogsFollow, "path">
     ) => Stream.Stream<LogEntry, NotAJob | LogsUnavailable | CallError>
   }
+  /** The cluster that the application is a node of, as any of its nodes sees it. */
+  readonly cluster: {
+    readonly snapshot: Effect.Effect<ClusterSnapshot, ClusterUnavailable | CallError>
+    /** What happens from now on, on any node. */
+    readonly events: Stream.Stream<ClusterEvent, ClusterUnavailable | CallError>
+  }
   /** A new link to the dashboard, good for one use within an hour; `undefined` if no dashboard listens. */
   readonly dashboard: Effect.Effect<string | undefined, CallError>
   /** Asks everything to stop, and does not wait for it: see `watch` and `closed`. */
@@ -218,6 +226,7 @@ const fromRemote = (remote: Remote, socket: string, server: ServerInfo, closed: 
       query: (path, options) => feed(remote["logs.query"]({ ...options, path })),
       follow: (path, options) => feed(remote["logs.follow"]({ ...options, path }))
     },
+    cluster: { snapshot: call(remote.cluster({})), events: feed(remote["cluster.watch"]({})) },
     dashboard: Effect.map(call(remote.dashboard({})), ({ link }) => link),
     shutdown: call(remote.shutdown({})),
     shutdownNow: call(remote.shutdownNow({})),

@@ -113,6 +113,25 @@ export class LogsUnavailable extends LogsUnavailableBase {
   }
 }
 
+const ClusterUnavailableBase: Tagged<"ClusterUnavailable", {
+  readonly supervisor: string
+  readonly detail: string | undefined
+}> = Data.TaggedError("ClusterUnavailable")
+
+/**
+ * The application is no node of a cluster, or the cluster's storage does not answer: `detail` is what it says.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class ClusterUnavailable extends ClusterUnavailableBase {
+  override get message(): string {
+    return this.detail === undefined
+      ? `Supervisor "${this.supervisor}" is no node of a cluster. Ask one that runs a ClusterSupervisor.`
+      : `The cluster of supervisor "${this.supervisor}" cannot be shown: ${this.detail}`
+  }
+}
+
 const NoSupervisorBase: Tagged<"NoSupervisor", {
   readonly socket: string
   readonly reason: "NotThere" | "NotAnswering" | "PermissionDenied" | "Unknown"

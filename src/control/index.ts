@@ -28,6 +28,12 @@ export * as ControlError from "./ControlError.ts"
  */
 export * as ControlSchema from "./ControlSchema.ts"
 /**
+ * What can be seen of a cluster.
+ *
+ * @since 0.1.0
+ */
+export * as ClusterSchema from "./ClusterSchema.ts"
+/**
  * Serves it on a unix socket.
  *
  * @since 0.1.0

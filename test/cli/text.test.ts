@@ -3,6 +3,8 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Stream } from "effect"
 import { choose, coloured, plain as noColours } from "../../src/cli/internal/style.ts"
 import { neutralise, neutraliseAll } from "../../src/cli/internal/escapes.ts"
+import type { ClusterSchema } from "effect-supervisor/control"
+import { clusterTable, clusterTree } from "../../src/cli/internal/clusterText.ts"
 import { sentence } from "../../src/cli/internal/eventText.ts"
 import { merge } from "../../src/cli/internal/merge.ts"
 import { Prefixer } from "../../src/cli/internal/prefix.ts"
@@ -407,4 +409,49 @@ describe("merging", () => {
       const error = yield* Effect.flip(Stream.runCollect(merge([bad, Stream.make(2, 3)], (n) => n)))
       assert.strictEqual(error, "boom")
     }))
+})
+
+describe("a cluster", () => {
+  const child = (name: string, node: string, more: Partial<ClusterSchema.ClusterChild> = {}) => ({
+    name,
+    kind: "replica",
+    node,
+    state: "Running",
+    token: 3,
+    restarts: 0,
+    claimedAt: 0,
+    updatedAt: 0,
+    wanted: true,
+    cause: undefined,
+    ...more
+  })
+  const cause = { kind: "Fail", tag: undefined, message: "no route\x1b[2J to it", pretty: "" } as const
+  const snapshot: ClusterSchema.ClusterSnapshot = {
+    nodes: [{ node: "a:1", startedAt: 0, seenMillisAgo: 200 }, { node: "b:1", startedAt: 0, seenMillisAgo: 1500 }],
+    children: [
+      child("mailer", "a:1", { restarts: 2 }),
+      child("poison", "c:1", { state: "GaveUp", cause }),
+      child("idle", "a:1", { wanted: false })
+    ]
+  }
+
+  it("is a tree of nodes, and what is on none comes last", () => {
+    assert.deepStrictEqual(clusterTree(snapshot, noColours), [
+      "a:1 seen 200ms ago",
+      "├─ mailer running token 3, 2 restarts",
+      "└─ idle not wanted token 3",
+      "b:1 seen 1.5s ago",
+      "on no node that lives",
+      "└─ poison gave up token 3: no route to it"
+    ])
+  })
+
+  it("is a table that fits, whatever is said in it", () => {
+    for (const width of [60, 80, 160]) {
+      const lines = clusterTable(snapshot, width, noColours)
+      assert.lengthOf(lines, 4)
+      for (const line of lines) assert.isAtMost(line.length, width)
+      assert.isFalse(lines.some((line) => line.includes("\x1b")))
+    }
+  })
 })

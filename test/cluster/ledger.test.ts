@@ -3,6 +3,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Cause, Context, Effect, Schema, Stream } from "effect"
 import { SqlClient } from "effect/sql"
 import { ClusterStorage, ClusterView, Fencing } from "effect-supervisor/cluster"
+import { ClusterSchema } from "effect-supervisor/control"
 import { Ledger, LedgerService } from "../../src/cluster/internal/ledger.ts"
 import { mismatch, Nodes } from "../../src/cluster/internal/nodes.ts"
 import { causeInfo } from "../../src/State.ts"
@@ -166,7 +167,7 @@ describe("the view", () => {
       const snapshot = yield* view.snapshot
       const events = yield* Stream.runCollect(Stream.take(view.eventsAfter(0), 2))
       assert.deepStrictEqual(events.map(({ _tag, token }) => [_tag, token]), [["Claimed", 1], ["GaveUp", 1]])
-      assert.deepStrictEqual(overTheWire(ClusterView.SnapshotSchema, snapshot), snapshot)
-      assert.deepStrictEqual(overTheWire(ClusterView.EventSchema, events[1]!), events[1])
+      assert.deepStrictEqual(overTheWire(ClusterSchema.Snapshot, snapshot), snapshot)
+      assert.deepStrictEqual(overTheWire(ClusterSchema.Event, events[1]!), events[1])
     }).pipe(onFile))
 })

@@ -136,6 +136,8 @@ describe("the API", () => {
     assert.deepStrictEqual([...ControlApi.ControlApi.requests.keys()].toSorted(), [
       "add",
       "child",
+      "cluster",
+      "cluster.watch",
       "dashboard",
       "hold",
       "info",

@@ -55,3 +55,6 @@ export const natural = (name: string, description: string): Flag.Flag<Option.Opt
 /** There or not. */
 export const present = (name: string, description: string): Flag.Flag<boolean> =>
   Flag.Boolean(name).pipe(Flag.withDescription(description), Flag.withoutNegation, Flag.withDefault(false))
+
+/** Of all nodes instead of this one. */
+export const cluster = (description: string): Flag.Flag<boolean> => present("cluster", description)

@@ -7,6 +7,7 @@ import * as Schema from "effect/Schema"
 import { SignalFailed } from "../../process/ProcessError.ts"
 import { ChildNotFound, DuplicateChild, MaxChildrenReached, SupervisorClosed } from "../../SupervisorError.ts"
 import {
+  ClusterUnavailable,
   DeclareFailed,
   LogsUnavailable,
   NotAJob,
@@ -15,7 +16,7 @@ import {
   TooManyRequests
 } from "../ControlError.ts"
 import { CauseInfo } from "../ControlSchema.ts"
-import { errorOf, type Wire } from "./wire.ts"
+import { errorOf, orUndefined, type Wire } from "./wire.ts"
 
 const { Array: List, Finite, String: Text } = Schema
 
@@ -96,6 +97,13 @@ const tooManyRequests = errorOf(
   (fields) => new TooManyRequests(fields)
 )
 
+const clusterUnavailable = errorOf(
+  "ClusterUnavailable",
+  (u): u is ClusterUnavailable => u instanceof ClusterUnavailable,
+  { supervisor: Text, detail: orUndefined(Text) },
+  (fields) => new ClusterUnavailable(fields)
+)
+
 /** All of them. Which belongs to which call is said by the types. */
 type Known =
   | ChildNotFound
@@ -109,6 +117,7 @@ type Known =
   | DeclareFailed
   | ReadOnlyServer
   | TooManyRequests
+  | ClusterUnavailable
 
 const all: Schema.Codec<Known, unknown> = Schema.Union([
   childNotFound,
@@ -121,7 +130,8 @@ const all: Schema.Codec<Known, unknown> = Schema.Union([
   notDeclared,
   declareFailed,
   readOnlyServer,
-  tooManyRequests
+  tooManyRequests,
+  clusterUnavailable
 ])
 
 /** The schema of some of the errors: all share one. */

@@ -8,6 +8,7 @@ import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import type * as Rpc from "effect/rpc/Rpc"
+import * as Stream from "effect/Stream"
 import { type JobError } from "../../process/Job.ts"
 import { SignalFailed } from "../../process/ProcessError.ts"
 import { type Signal, signalNumber } from "../../process/Signal.ts"
@@ -16,7 +17,9 @@ import { causeInfo } from "../../State.ts"
 import type { Handle, Outcome, ReconcileReport, ReloadReport } from "../../Supervisor.ts"
 import type { ChildNotFound, SupervisorClosed } from "../../SupervisorError.ts"
 import { type Answer, type AnswerError, type Calls, ControlApi, type Details, type ServerInfo } from "../ControlApi.ts"
-import { DeclareFailed, NotAJob, NotDeclared, ReadOnlyServer } from "../ControlError.ts"
+import type { Source } from "../ClusterSchema.ts"
+import { ClusterUnavailable, DeclareFailed, NotAJob, NotDeclared, ReadOnlyServer } from "../ControlError.ts"
+import * as clusters from "./clusters.ts"
 import * as logs from "./logs.ts"
 import { resolve } from "./targets.ts"
 import type { Turnstile } from "./turnstile.ts"
@@ -147,6 +150,17 @@ const reconcile = Effect.fnUntraced(function*(options: Options) {
   )
 })
 
+const unavailable = ({ name }: ServerInfo) => ({ message }: { readonly message: string }) =>
+  new ClusterUnavailable({ supervisor: name, detail: message })
+
+/** The cluster that this process is a node of. */
+const clusterOf = (info: ServerInfo): Effect.Effect<Source, ClusterUnavailable> =>
+  Effect.filterOrFail(
+    clusters.current,
+    (source) => source !== undefined,
+    () => new ClusterUnavailable({ supervisor: info.name, detail: undefined })
+  )
+
 const nextTurn = Effect.callback<void>((resume) => {
   setImmediate(() => resume(Effect.void))
 })
@@ -201,6 +215,11 @@ export const handlers = (options: Options): Handlers => {
       ),
     add: ({ name }) => change(`add("${name}")`, addByName(options, name)),
     reconcile: () => change("reconcile", reconcile(options)),
+    cluster: () => Effect.flatMap(clusterOf(info), ({ snapshot }) => Effect.mapError(snapshot, unavailable(info))),
+    "cluster.watch": () =>
+      Stream.unwrap(Effect.map(clusterOf(info), ({ events }) => Stream.mapError(events, unavailable(info)))).pipe(
+        Stream.interruptWhen(leaving)
+      ),
     dashboard: () => Effect.map(linkOf(handle), (link) => ({ link })),
     shutdown: () => change("shutdown", afterAnswer(handle.shutdown)),
     shutdownNow: () => change("shutdownNow", afterAnswer(handle.shutdownNow))

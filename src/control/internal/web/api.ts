@@ -137,6 +137,7 @@ export const questions = (options: Options): Named => {
   return [
     ["server", ask("server", {})],
     ["status", ask("status", {})],
+    ["cluster", ask("cluster", {})],
     ["info", Effect.flatMap(parameters(path), (payload) => ask("info", payload))],
     ["lines", found(options)]
   ]

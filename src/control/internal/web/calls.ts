@@ -19,7 +19,7 @@ export interface Failure {
 }
 
 /** The calls that answer with a stream. */
-type FeedTag = "watch" | "logs.query" | "logs.follow"
+type FeedTag = "watch" | "logs.query" | "logs.follow" | "cluster.watch"
 
 /** The calls that answer once. */
 export type CallTag = Exclude<Calls["_tag"], FeedTag>
