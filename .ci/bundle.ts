@@ -3,7 +3,7 @@
  *
  * The library is in a few modules, since importing many small ones costs more than what is in them: what describes, so
  * that whoever needs no more can leave out the rest; what runs; what is about processes, and of that what a child process
- * needs; the configuration; what sees and steers from outside, and what it is answered by. Beside them every public
+ * needs; the configuration; what sees and steers from outside, and what it is answered by; the cluster. Beside them every public
  * module has one of its own, so that the subpaths and the indexes share what they export.
  *
  * The command line has in it all that it needs, `effect` included: loading that from its many files takes twice as long
@@ -37,8 +37,8 @@ await library.write({
       { name: "process", test: /src.process./, priority: 4 },
       { name: "client", test: /src.control.ControlClient\.ts$/, priority: 3 },
       { name: "config", test: /src.cli.config./, priority: 2 },
-      { name: "cluster", test: /src.cluster./, priority: 2 },
-      { name: "server", test: /src.control.(?!internal.web)/, priority: 1 },
+      { name: "server", test: /src.control.(?!internal.web)/, priority: 2 },
+      { name: "cluster", test: /src.cluster./, priority: 1 },
       // Loaded when it is run.
       { name: "web", test: /src.control.internal.web.serve\.ts$/ }
     ]

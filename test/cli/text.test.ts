@@ -442,7 +442,7 @@ describe("a cluster", () => {
       "└─ idle not wanted token 3",
       "b:1 seen 1.5s ago",
       "on no node that lives",
-      "└─ poison gave up token 3: no route to it"
+      "└─ poison gave up token 3: no route␛[2J to it"
     ])
   })
 

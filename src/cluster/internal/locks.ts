@@ -75,8 +75,9 @@ export class Holding {
       this.confirmedAt = now
       return new Set(held.map((id) => id.toString()))
     }).pipe(
-      // The engine's storage dies of a connection that it cannot make again.
-      Effect.catchCause(() => Effect.sync(() => undefined))
+      // Not only a failure: the engine's storage dies of a connection that it cannot make again.
+      Effect.exit,
+      Effect.map((exit) => exit._tag === "Success" ? exit.value : undefined)
     )
   }
 
