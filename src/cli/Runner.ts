@@ -49,6 +49,8 @@ export interface RunOptions {
   readonly color: boolean | undefined
   readonly json: boolean
   readonly raw: boolean
+  /** The PORT of the first process of a Procfile. */
+  readonly port: number | undefined
   /** After a signal that everything has obeyed, the code is 0 instead of 128 + n. */
   readonly isSignalOk: boolean
   /** The port of the dashboard, over what the configuration says; `undefined`: as that says. */
@@ -142,9 +144,9 @@ export const run = (options: RunOptions): Promise<number> =>
     }).pipe(Effect.provide(files))
   )
 
-const loader = ({ file, name }: RunOptions) =>
+const loader = ({ file, name, port }: RunOptions) =>
   Effect.map(
-    Config.load({ file }),
+    Config.load({ file, ports: port === undefined ? undefined : { base: port } }),
     (config): SupervisorConfig => name === undefined ? config : { ...config, name }
   )
 
@@ -205,6 +207,13 @@ const runConfig = Effect.fnUntraced(function*(config: SupervisorConfig, options:
   return code
 })
 
+/** Taken out of the environment: with it, every child could steer all the others. */
+const takeToken = (): string | undefined => {
+  const token = process.env["EFFECT_SUPERVISOR_TOKEN"]
+  delete process.env["EFFECT_SUPERVISOR_TOKEN"]
+  return token
+}
+
 const telemetry = ({ name, telemetry }: SupervisorConfig): Layer.Layer<never> =>
   Telemetry.layer({ endpoint: telemetry?.otlp, serviceName: process.env["OTEL_SERVICE_NAME"] ?? name })
 
@@ -213,7 +222,7 @@ const dashboardOf = (
   { dashboard, telemetry }: SupervisorConfig,
   { dashboard: port }: RunOptions
 ): DashboardOptions | undefined => {
-  const token = process.env["EFFECT_SUPERVISOR_TOKEN"]
+  const token = takeToken()
   const metrics = telemetry?.prometheus
   const wanted = dashboard ?? (port !== undefined ? {} : metrics === true ? { readOnly: true } : undefined)
   return wanted && {

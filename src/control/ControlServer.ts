@@ -64,6 +64,8 @@ export interface Options<E = never, R = never> {
    * way, as a configuration with dependencies does. Default: none.
    */
   readonly reconcile?: Effect.Effect<ReconcileReport, unknown, R> | undefined
+  /** The paths that a name stands for which is none of a child, such as a namespace. Default: there are no groups. */
+  readonly groups?: ((name: string) => ReadonlyArray<string>) | undefined
   /** What a child waits for before it starts, each in words, for `info`. Default: nothing is known. */
   readonly waitsFor?: ((path: string) => Effect.Effect<ReadonlyArray<string>, never, R>) | undefined
   /** The longest request, in bytes; longer ones end the connection. Default: 1 MiB. */
@@ -174,6 +176,7 @@ export const runnable = <E = never, R = never>(
     declared: options?.declared ?? [],
     declare: options?.declare as Settings["declare"],
     reconcile: options?.reconcile as Settings["reconcile"],
+    groups: options?.groups,
     waitsFor: options?.waitsFor as Settings["waitsFor"],
     maxRequestBytes: count("maxRequestBytes"),
     maxConcurrent: count("maxConcurrent"),
@@ -217,6 +220,7 @@ interface Settings extends Limits {
   readonly declared: ReadonlyArray<Runnable.Any>
   readonly declare: Effect.Effect<ReadonlyArray<Runnable.Any>, unknown> | undefined
   readonly reconcile: Effect.Effect<ReconcileReport, unknown> | undefined
+  readonly groups: ((name: string) => ReadonlyArray<string>) | undefined
   readonly waitsFor: ((path: string) => Effect.Effect<ReadonlyArray<string>>) | undefined
   readonly maxEvents: number
 }
@@ -246,6 +250,7 @@ const serve = Effect.fnUntraced(function*(settings: Settings) {
     declare: settings.declare,
     declared: settings.declared,
     reconcile: settings.reconcile,
+    groups: settings.groups,
     waitsFor: settings.waitsFor,
     complete: attend(root),
     context,

@@ -78,6 +78,8 @@ export interface Options<E = never, R = never> {
   readonly declare?: Effect.Effect<ReadonlyArray<Runnable.Runnable<E, R>>, unknown, R> | undefined
   /** As `ControlServer.Options.reconcile`. Default: none. */
   readonly reconcile?: Effect.Effect<ReconcileReport, unknown, R> | undefined
+  /** As `ControlServer.Options.groups`. Default: none. */
+  readonly groups?: ((name: string) => ReadonlyArray<string>) | undefined
   /** As `ControlServer.Options.waitsFor`. Default: nothing is known. */
   readonly waitsFor?: ((path: string) => Effect.Effect<ReadonlyArray<string>, never, R>) | undefined
   /** The longest body of a request, in bytes. Default: 64 KiB. */
@@ -171,6 +173,7 @@ const settingsOf = <E, R>(subject: string, options: Options<E, R>): web.Settings
     declared: options.declared ?? [],
     declare: options.declare as web.Settings["declare"],
     reconcile: options.reconcile as web.Settings["reconcile"],
+    groups: options.groups,
     waitsFor: options.waitsFor as web.Settings["waitsFor"],
     onListening: options.onListening ?? log,
     maxRequestBytes: count("maxRequestBytes"),

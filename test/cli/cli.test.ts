@@ -502,6 +502,30 @@ describe("steering", () => {
     assert.strictEqual((await at.esv("start", "{db,flaky}")).code, 0)
   })
 
+  it("a namespace is all of its children", async () => {
+    const at = place({
+      "process-compose.yaml": `processes:
+  a: {command: "${idle}", namespace: front}
+  b: {command: "${idle}", namespace: front}
+  c: {command: "${idle}", namespace: back}
+`
+    })
+    await at.begin("run").says(/all ready/)
+    assert.strictEqual((await at.esv("stop", "front")).code, 0)
+    assert.deepStrictEqual(await states(at), ["a stopped", "b stopped", "c running"])
+    assert.strictEqual((await at.esv("stop", "nowhere")).code, 1)
+  })
+
+  it("processes of a Procfile get ports where that is asked for, and none gets the token", async () => {
+    const at = place({
+      Procfile: "web: echo port=$PORT token=$EFFECT_SUPERVISOR_TOKEN.; sleep 0.2\napi: echo port=$PORT; sleep 1"
+    })
+    const run = at.beginWith({ EFFECT_SUPERVISOR_TOKEN: "0123456789abcdef0123456789abcdef" }, "run", "--port", "6000")
+    const { stdout } = await run.ended
+    assert.match(stdout, /^web \| port=6000 token=\.$/m)
+    assert.match(stdout, /^api \| port=6100$/m)
+  })
+
   it("signal reaches the process", async () => {
     const at = place({ Procfile: "web: trap 'echo got it' USR1; echo up; while :; do sleep 0.05; done" })
     const run = at.begin("run")

@@ -19,16 +19,18 @@ import { duration } from "../internal/words.ts"
 import { perform } from "./verbs.ts"
 
 interface Background {
+  readonly port: Option.Option<number>
   readonly file: string | undefined
   readonly dashboard: Option.Option<number>
   readonly timeout: Option.Option<number>
 }
 
-const background = Effect.fnUntraced(function*({ dashboard, file, timeout }: Background) {
+const background = Effect.fnUntraced(function*({ dashboard, file, port, timeout }: Background) {
   const before = performance.now()
   const started = yield* detach({
     file,
     dashboard: Option.getOrUndefined(dashboard),
+    port: Option.getOrUndefined(port),
     name: Option.getOrUndefined(yield* Name),
     socket: Option.getOrUndefined(yield* Socket),
     timeout: Option.getOrUndefined(timeout)
@@ -52,6 +54,16 @@ const dashboard = Flag.Int("dashboard").pipe(
   Flag.optional
 )
 
+const portFlag = Flag.Int("port").pipe(
+  Flag.withDescription(
+    "Give each process of a Procfile a PORT, as foreman does: this one to the first, 100 more to each next"
+  ),
+  Flag.withAlias("p"),
+  Flag.withMetavar("base"),
+  Flag.filter((port) => port > 0 && port <= 65_535, (port) => `${port} is no port. Write 1 to 65535.`),
+  Flag.optional
+)
+
 const file = Argument.String("config").pipe(
   Argument.withDescription(
     "supervisor.config.ts, Procfile, process-compose.yaml, or a directory with one; default: the working directory"
@@ -66,6 +78,7 @@ interface RunInput {
   readonly timeout: Option.Option<number>
   readonly dashboard: Option.Option<number>
   readonly signalOk: boolean
+  readonly port: Option.Option<number>
   readonly report: Option.Option<number>
   readonly file: Option.Option<string>
 }
@@ -81,13 +94,14 @@ export const run: Command.Command<"run", RunInput, {}, Failure, Globals> = Comma
     ),
     timeout,
     dashboard,
+    port: portFlag,
     signalOk: flags.present("signal-ok", "Exit with 0 instead of 128 + n after a signal that everything has obeyed"),
     report: Flag.Int("report").pipe(Flag.optional, Flag.withHidden),
     file
   },
   Effect.fnUntraced(function*(input: RunInput) {
     const file = Option.getOrUndefined(input.file)
-    if (input.detach) return yield* background({ file, dashboard: input.dashboard, timeout: input.timeout })
+    if (input.detach) return yield* background({ ...input, file })
     const { run } = yield* runner
     const name = Option.getOrUndefined(yield* Name)
     const socket = Option.getOrUndefined(yield* Socket)
@@ -97,8 +111,9 @@ export const run: Command.Command<"run", RunInput, {}, Failure, Globals> = Comma
     const report = Option.getOrUndefined(input.report)
     const { raw, signalOk: isSignalOk, status } = input
     const dashboard = Option.getOrUndefined(input.dashboard)
+    const port = Option.getOrUndefined(input.port)
     const code = yield* Effect.promise(() =>
-      run({ file, dashboard, isSignalOk, name, socket, color, json, raw, status, logLevel, report })
+      run({ file, dashboard, port, isSignalOk, name, socket, color, json, raw, status, logLevel, report })
     )
     if (code !== 0) return yield* new Exit({ code })
   })
@@ -109,6 +124,7 @@ export const run: Command.Command<"run", RunInput, {}, Failure, Globals> = Comma
 )
 
 interface UpInput {
+  readonly port: Option.Option<number>
   readonly dashboard: Option.Option<number>
   readonly timeout: Option.Option<number>
   readonly file: Option.Option<string>
@@ -116,8 +132,8 @@ interface UpInput {
 
 export const up: Command.Command<"up", UpInput, {}, Failure, Globals> = Command.make(
   "up",
-  { timeout, dashboard, file },
-  ({ dashboard, file, timeout }: UpInput) => background({ file: Option.getOrUndefined(file), dashboard, timeout })
+  { timeout, dashboard, port: portFlag, file },
+  (input: UpInput) => background({ ...input, file: Option.getOrUndefined(input.file) })
 ).pipe(Command.withDescription("Run a configuration in the background; done when all is ready"))
 
 interface StartInput {
@@ -137,5 +153,5 @@ export const start: Command.Command<"start", StartInput, {}, Failure, Globals> =
   ({ targets, timeout }: StartInput) =>
     targets.length > 0
       ? perform("start", { targets })
-      : background({ file: undefined, dashboard: Option.none(), timeout })
+      : background({ file: undefined, dashboard: Option.none(), port: Option.none(), timeout })
 ).pipe(Command.withDescription("Start children; without any: the supervisor in the background, as esv up"))

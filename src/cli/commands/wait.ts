@@ -39,8 +39,11 @@ export type Verdict =
 
 const reached: Verdict = { _tag: "Reached" }
 
+const whyNot = (child: ChildSnapshot): string =>
+  `${child.path} ${child.state._tag === "GaveUp" ? "has given up" : `is ${state(child)}`}`
+
 const readiness = (child: ChildSnapshot): Verdict => {
-  const why = `${child.path} is ${state(child)}`
+  const why = whyNot(child)
   switch (child.state._tag) {
     case "Running":
       return child.health === "unhealthy" ? { _tag: "NotYet", why } : reached
@@ -60,7 +63,7 @@ const readiness = (child: ChildSnapshot): Verdict => {
 }
 
 const ending = (child: ChildSnapshot): Verdict => {
-  const why = `${child.path} is ${state(child)}`
+  const why = whyNot(child)
   switch (child.state._tag) {
     case "Completed":
     case "Stopped":

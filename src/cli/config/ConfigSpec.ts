@@ -161,7 +161,7 @@ export interface ChildSpec {
    * to be so. A name with replicas stands for all of them. Default: none.
    */
   readonly dependsOn?: ReadonlyArray<string> | Readonly<Record<string, Condition>> | undefined
-  /** Groups by which to address it. Default: none. */
+  /** Groups by which it can be started, stopped and so on, together with others. Default: none. */
   readonly namespace?: string | ReadonlyArray<string> | undefined
   /** For people. Default: none. */
   readonly description?: string | undefined
@@ -264,7 +264,10 @@ export interface ConfigSpec extends Omit<ManagerOptions, "autoCleanup" | "keepAl
    * them. Default: ".env" beside the configuration, if it is there.
    */
   readonly envFile?: string | ReadonlyArray<string> | false | undefined
-  /** Where the jobs' directories are kept, with their logs, relative to the configuration. Default: a temporary one. */
+  /**
+   * Where the jobs' directories are kept, with their logs, relative to the configuration. Default: one below
+   * `$XDG_STATE_HOME/effect-supervisor`.
+   */
   readonly logDirectory?: string | undefined
   /** The web page. Default: off. */
   readonly dashboard?: boolean | DashboardSpec | undefined

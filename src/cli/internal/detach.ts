@@ -19,6 +19,7 @@ export interface Detached {
   readonly name: string | undefined
   readonly socket: string | undefined
   readonly dashboard: number | undefined
+  readonly port: number | undefined
   /** How long to wait until all is ready, in milliseconds. Default: a minute. */
   readonly timeout: number | undefined
 }
@@ -53,7 +54,7 @@ const openLog = (file: string): { readonly fd: number; readonly from: number } =
   return { fd: openSync(file, "w", 0o600), from: 0 }
 }
 
-const launch = ({ dashboard, file, name, socket }: Detached, fd: number): ChildProcess =>
+const launch = ({ dashboard, file, name, port, socket }: Detached, fd: number): ChildProcess =>
   spawn(
     process.execPath,
     [
@@ -63,12 +64,15 @@ const launch = ({ dashboard, file, name, socket }: Detached, fd: number): ChildP
       ...file === undefined ? [] : [file],
       ...name === undefined ? [] : ["--name", name],
       ...socket === undefined ? [] : ["--socket", socket],
+      ...port === undefined ? [] : ["--port", String(port)],
       ...dashboard === undefined ? [] : ["--dashboard", String(dashboard)],
+      // Its own words go to a file; what children do with colours is up to them.
+      "--no-color",
       "--report",
       String(reportFd)
     ],
     // A session of its own: no terminal ends it.
-    { detached: true, stdio: ["ignore", fd, fd, "pipe"], env: { ...process.env, NO_COLOR: "1", FORCE_COLOR: "" } }
+    { detached: true, stdio: ["ignore", fd, fd, "pipe"] }
   )
 
 type News = { readonly _tag: "Ready"; readonly ready: Ready } | { readonly _tag: "Gone" }

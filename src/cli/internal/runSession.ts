@@ -92,11 +92,14 @@ export class Session {
   private readonly over = Latch.makeUnsafe(false)
   private readonly output: Output | undefined
   private readonly beside: ReadonlyArray<Config.Child>
+  /** As it was read last. */
+  private config: SupervisorConfig
   private ending: Ending | undefined = undefined
   private root: Root | undefined = undefined
 
   constructor(options: SessionOptions) {
     this.options = options
+    this.config = options.config
     this.output = options.output?.(this.over.await)
     const { dashboard } = options
     const page = dashboard === undefined ? [] : [this.page(dashboard)]
@@ -158,8 +161,18 @@ export class Session {
         case "Child":
           return yield* lastCode(this.ending.path)
         case undefined:
-          return exitCodes.ok
+          return yield* this.codeOfSignificant
       }
+    })
+  }
+
+  /** A significant child that gave up has ended all, where nobody else was made to. */
+  private get codeOfSignificant(): Effect.Effect<number, never, Services> {
+    return Effect.gen({ self: this }, function*() {
+      if (this.root === undefined) return exitCodes.ok
+      const { children } = yield* this.root.status
+      const failed = children.find(({ significant, state }) => significant && state._tag === "GaveUp")
+      return failed === undefined ? exitCodes.ok : yield* lastCode(failed.path)
     })
   }
 
@@ -191,6 +204,8 @@ export class Session {
         ...config.children.flatMap(({ name }) => Config.toChild(config, name) ?? [])
       ]),
       reconcile: Effect.suspend(() => this.reconcile),
+      groups: (namespace: string) =>
+        this.config.children.flatMap(({ name, namespaces }) => namespaces.includes(namespace) ? [name] : []),
       waitsFor: (path: string) =>
         this.root === undefined ? Effect.succeed([]) : Effect.map(
           Config.waiting(this.root),
@@ -201,7 +216,9 @@ export class Session {
 
   private readonly reconcile = Effect.gen({ self: this }, function*() {
     const root = (yield* Supervisor) as unknown as Root
-    const report = yield* Config.reconcile(root, yield* this.options.load, this.beside)
+    const config = yield* this.options.load
+    const report = yield* Config.reconcile(root, config, this.beside)
+    this.config = config
     this.options.say(`configuration read again: ${changes(report)}`)
     return report
   })

@@ -21,7 +21,7 @@ import type { Source } from "../ClusterSchema.ts"
 import { ClusterUnavailable, DeclareFailed, NotAJob, NotDeclared, ReadOnlyServer } from "../ControlError.ts"
 import * as clusters from "./clusters.ts"
 import * as logs from "./logs.ts"
-import { resolve } from "./targets.ts"
+import { type Groups, resolve } from "./targets.ts"
 import type { Turnstile } from "./turnstile.ts"
 import { watch } from "./watch.ts"
 import { linkOf } from "./web/links.ts"
@@ -34,6 +34,7 @@ export interface Options {
   readonly declared: ReadonlyArray<Runnable.Any>
   /** The application's own way to become what it declares. */
   readonly reconcile: Effect.Effect<ReconcileReport, unknown> | undefined
+  readonly groups: Groups | undefined
   readonly waitsFor: ((path: string) => Effect.Effect<ReadonlyArray<string>>) | undefined
   /** Puts what must not be missing into a list of children. */
   readonly complete: (children: ReadonlyArray<Runnable.Any>) => Effect.Effect<ReadonlyArray<Runnable.Any>>
@@ -56,12 +57,12 @@ const answer = (
 
 /** All at once: who wants an order asks one after the other, or asks the manager above them. */
 const onEach = (
-  handle: Handle<never>,
+  { groups, handle }: Options,
   target: string,
   operation: (path: string) => Effect.Effect<Outcome, AnswerError>
 ): Effect.Effect<ReadonlyArray<Answer>, ChildNotFound> =>
   Effect.flatMap(
-    resolve(handle, target),
+    resolve(handle, target, groups),
     Effect.forEach((path) => answer(path, operation(path)), { concurrency: "unbounded" })
   )
 
@@ -181,7 +182,7 @@ export const handlers = (options: Options): Handlers => {
     ({ target }: { readonly target: string }) =>
       change(
         `${operation}("${target}")`,
-        onEach(handle, target, (path): Effect.Effect<Outcome, ChildNotFound | SupervisorClosed> =>
+        onEach(options, target, (path): Effect.Effect<Outcome, ChildNotFound | SupervisorClosed> =>
           handle[operation](path))
       )
   return ControlApi.toHandlers({
@@ -200,14 +201,14 @@ export const handlers = (options: Options): Handlers => {
     release: verb("release"),
     remove: verb("remove"),
     signal: ({ signal, target }) =>
-      change(`signal("${target}", ${signal})`, onEach(handle, target, (path) => signalTo(path, signal))),
+      change(`signal("${target}", ${signal})`, onEach(options, target, (path) => signalTo(path, signal))),
     reload: () => change("reload", handle.reload),
     reloadChild: ({ target }) =>
       change(
         `reloadChild("${target}")`,
         Effect.map(
           Effect.flatMap(
-            resolve(handle, target),
+            resolve(handle, target, options.groups),
             Effect.forEach((path) => handle.reloadChild(path), { concurrency: "unbounded" })
           ),
           together

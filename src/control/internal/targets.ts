@@ -9,6 +9,9 @@ import type { Handle } from "../../Supervisor.ts"
 import type { Snapshot } from "../../Snapshot.ts"
 import { ChildNotFound } from "../../SupervisorError.ts"
 
+/** The paths that belong to a name which is none of a child. */
+export type Groups = (name: string) => ReadonlyArray<string>
+
 /** Whether it may mean more than one. */
 export const wildcards: RegExp = /[*?[{]/
 
@@ -18,14 +21,17 @@ export const wildcards: RegExp = /[*?[{]/
  */
 export const resolve = (
   handle: Handle<never>,
-  target: string
+  target: string,
+  groups: Groups = () => []
 ): Effect.Effect<ReadonlyArray<string>, ChildNotFound> =>
   Effect.catchTag(
     // A name may hold a character that is a wildcard elsewhere.
     Effect.as(handle.child(target), [target]),
     "ChildNotFound",
-    (notFound) =>
-      wildcards.test(target)
+    (notFound) => {
+      const group = groups(target)
+      if (group.length > 0) return Effect.succeed(group)
+      return wildcards.test(target)
         ? Effect.flatMap(handle.status, (snapshot) => {
           const found = matching(snapshot, target)
           return found.length === 0
@@ -33,6 +39,7 @@ export const resolve = (
             : Effect.succeed(found)
         })
         : Effect.fail(notFound)
+    }
   )
 
 /** The paths that a glob means. A list and no recursion: a tree may be deeper than the stack. */

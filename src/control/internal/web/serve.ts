@@ -42,6 +42,7 @@ export interface Settings {
   readonly declared: ReadonlyArray<Runnable.Any>
   readonly declare: Effect.Effect<ReadonlyArray<Runnable.Any>, unknown> | undefined
   readonly reconcile: Effect.Effect<ReconcileReport, unknown> | undefined
+  readonly groups: ((name: string) => ReadonlyArray<string>) | undefined
   readonly waitsFor: ((path: string) => Effect.Effect<ReadonlyArray<string>>) | undefined
   readonly onListening: (listening: Listening) => Effect.Effect<unknown>
   readonly maxRequestBytes: number
@@ -79,6 +80,7 @@ const callerOf = Effect.fnUntraced(function*(settings: Settings, leaving: Effect
     },
     declare: settings.declare,
     reconcile: settings.reconcile,
+    groups: settings.groups,
     waitsFor: settings.waitsFor,
     declared: settings.declared,
     complete: attend(root),
