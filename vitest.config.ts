@@ -1,4 +1,4 @@
-import { existsSync } from "node:fs"
+import { existsSync, globSync } from "node:fs"
 import { defineConfig } from "vitest/config"
 
 /**
@@ -12,6 +12,13 @@ const needs = [
     variable: "CHROMIUM",
     isThere: existsSync("/usr/bin/chromium"),
     advice: "apt-get install -y chromium, or set CHROMIUM to its path"
+  },
+  {
+    what: "the tests of clusters of several processes",
+    files: ["test/cluster/{chaos,frozen,handover,mishaps,together}.test.ts"],
+    variable: "POSTGRES",
+    isThere: globSync("/usr/lib/postgresql/*/bin/initdb").length > 0,
+    advice: "apt-get install -y postgresql (a private instance is started and stopped; POSTGRES=1 insists on it)"
   }
 ]
 const missing = needs.filter(({ isThere, variable }) => !isThere && process.env[variable] === undefined)
