@@ -7,6 +7,7 @@ import * as Clock from "effect/Clock"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type { Scope } from "effect/Scope"
+import { fitting } from "./internal/fittings.ts"
 import * as validate from "./internal/validate.ts"
 import * as Runnable from "./Runnable.ts"
 import { type Handle, Supervisor } from "./Supervisor.ts"
@@ -134,14 +135,14 @@ export const runnable = (options?: Options): Runnable.Runnable<never, Supervisor
     validate.oneOf(`Signals "${name}"`, `actions.${signal}`, action, ["shutdown", "reload", "ignore"])
   }
   const repeatMillis = validate.millis(`Signals "${name}"`, "repeatWithin", options?.repeatWithin ?? defaultRepeat())
-  return Runnable.make(
+  return fitting(Runnable.make(
     name,
     Effect.gen(function*() {
       const supervisor = yield* Supervisor
       yield* listen(supervisor, actions, repeatMillis)
       return yield* Effect.never
     })
-  )
+  ))
 }
 
 const defaultRepeat = (): number => process.stdout.isTTY && process.env["npm_lifecycle_event"] !== undefined ? 300 : 0

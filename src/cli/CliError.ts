@@ -58,6 +58,8 @@ export class Failed extends FailedBase {}
 
 const NoneFoundBase: Tagged<"NoneFound", {
   readonly directory: string
+  /** The configuration here, whose supervisor is not running. */
+  readonly configuration: string | undefined
   /** The names of those that run elsewhere. */
   readonly running: ReadonlyArray<string>
 }> = Data.TaggedError("NoneFound")
@@ -70,11 +72,13 @@ const NoneFoundBase: Tagged<"NoneFound", {
  */
 export class NoneFound extends NoneFoundBase {
   override get message(): string {
+    const elsewhere = this.running.map((name) => `--name ${name}`).join(" or ")
+    if (this.configuration !== undefined && this.running.length > 0) {
+      return `The supervisor of ${this.configuration} is not running. Start it with "esv up", or say one that runs elsewhere: ${elsewhere}.`
+    }
     return this.running.length === 0
       ? `No supervisor is running. Start one with "esv run" (or "esv up" to leave it in the background), or say its socket by --socket.`
-      : `Several supervisors are running and none of them belongs to ${this.directory}. Say which: ${
-        this.running.map((name) => `--name ${name}`).join(" or ")
-      }.`
+      : `Several supervisors are running and none of them belongs to ${this.directory}. Say which: ${elsewhere}.`
   }
 }
 

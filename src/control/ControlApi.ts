@@ -105,7 +105,8 @@ export interface DashboardLink {
 
 /**
  * Which children: a name or a path, such as `"web/worker-3"`, or a glob, such as `"web*"` (children of the root),
- * `"backend/**"` (all below backend) or `"**\/worker-*"` (at any depth).
+ * `"backend/**"` (all below backend) or `"**\/worker-*"` (at any depth). No glob means the children by which the tree is
+ * operated: servers and signals.
  *
  * @category models
  * @since 0.1.0

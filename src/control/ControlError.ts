@@ -75,7 +75,9 @@ const DeclareFailedBase: Tagged<"DeclareFailed", {
  */
 export class DeclareFailed extends DeclareFailedBase {
   override get message(): string {
-    return `${this.operation} was not done and nothing was changed, because what the application declares could not be read: ${this.cause.message}. Correct that and ask again.`
+    return `${this.operation} was not done and nothing was changed, because what the application declares could not be read: ${
+      this.cause.message.replace(/\.$/, "")
+    }. Correct that and ask again.`
   }
 }
 
@@ -244,7 +246,7 @@ const SocketInUseBase: Tagged<"SocketInUse", {
 export class SocketInUse extends SocketInUseBase {
   override get message(): string {
     const who = this.pid === undefined ? "Another process" : `Supervisor "${this.name}" (pid ${this.pid})`
-    return `${who} answers at ${this.socket} already. Stop it first, or say another socket for this one.`
+    return `${who} answers at ${this.socket} already. Stop it first, or give this one another name or socket.`
   }
 }
 

@@ -16,6 +16,7 @@ import * as SocketServer from "effect/socket/SocketServer"
 import * as Cause from "effect/Cause"
 import * as Exit from "effect/Exit"
 import * as Control from "../Control.ts"
+import { fitting } from "../internal/fittings.ts"
 import * as validate from "../internal/validate.ts"
 import * as RestartPolicy from "../RestartPolicy.ts"
 import * as Runnable from "../Runnable.ts"
@@ -184,12 +185,16 @@ export const runnable = <E = never, R = never>(
     maxConnections: count("maxConnections"),
     maxEvents: count("maxEvents")
   }
-  return Runnable.make(name, serve(settings) as Effect.Effect<void, ServerError | E, Supervisor | R | Scope.Scope>, {
-    ready: "signal",
-    restart: RestartPolicy.onFailure(Schedule.spaced("1 second"), {
-      while: (exit) => Exit.isFailure(exit) && Cause.hasDies(exit.cause)
-    })
-  }) as Runnable.Runnable<ServerError | Runnable.Given<E>, Supervisor | Runnable.Given<R>>
+  return fitting(Runnable.make(
+    name,
+    serve(settings) as Effect.Effect<void, ServerError | E, Supervisor | R | Scope.Scope>,
+    {
+      ready: "signal",
+      restart: RestartPolicy.onFailure(Schedule.spaced("1 second"), {
+        while: (exit) => Exit.isFailure(exit) && Cause.hasDies(exit.cause)
+      })
+    }
+  )) as Runnable.Runnable<ServerError | Runnable.Given<E>, Supervisor | Runnable.Given<R>>
 }
 
 /**
@@ -253,6 +258,7 @@ const serve = Effect.fnUntraced(function*(settings: Settings) {
     groups: settings.groups,
     waitsFor: settings.waitsFor,
     complete: attend(root),
+    isFitting: root.isFitting,
     context,
     backlog: settings.maxEvents,
     turnstile: yield* turnstile.make,

@@ -14,6 +14,7 @@ import type * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
 import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
+import { fitting } from "../internal/fittings.ts"
 import * as validate from "../internal/validate.ts"
 import * as RestartPolicy from "../RestartPolicy.ts"
 import * as Runnable from "../Runnable.ts"
@@ -256,7 +257,7 @@ export const runnable = <E = never, R = never>(
 ): Runnable.Runnable<PortUnavailable | Runnable.Given<E>, Supervisor | Runnable.Given<R>> => {
   const name = options?.name ?? defaults.name
   const settings = settingsOf(`Dashboard "${name}"`, options ?? {})
-  return Runnable.make(
+  return fitting(Runnable.make(
     name,
     serve(settings) as Effect.Effect<void, PortUnavailable | E, Supervisor | R | Scope.Scope>,
     {
@@ -265,7 +266,7 @@ export const runnable = <E = never, R = never>(
         while: (exit) => Exit.isFailure(exit) && Cause.hasDies(exit.cause)
       })
     }
-  ) as Runnable.Runnable<PortUnavailable | Runnable.Given<E>, Supervisor | Runnable.Given<R>>
+  )) as Runnable.Runnable<PortUnavailable | Runnable.Given<E>, Supervisor | Runnable.Given<R>>
 }
 
 /**

@@ -304,6 +304,28 @@ describe("in the background", () => {
     assert.strictEqual(started.children, 1)
   })
 
+  it("up, when it is up, says so and changes nothing", async () => {
+    const at = place({ Procfile: `web: ${idle}` })
+    assert.strictEqual((await at.esv("up")).code, 0)
+    const pid = await pidOf(at, "web")
+    const again = await at.esv("up")
+    assert.strictEqual(again.code, 0, again.stderr)
+    assert.match(again.stdout, /^Supervisor "shop" is up already \(pid \d+\); "esv reload" takes up what has changed/)
+    assert.strictEqual(await pidOf(at, "web"), pid)
+  })
+
+  it("where there is a configuration that is not up, no other is meant", async () => {
+    const at = place({ "Procfile": `web: ${idle}`, "other.procfile": `web: ${idle}` })
+    assert.strictEqual((await at.esv("up", "--name", "other")).code, 0)
+    const elsewhere = join(at.directory, "elsewhere")
+    mkdirSync(elsewhere)
+    writeFileSync(join(elsewhere, "Procfile"), "web: sleep 1")
+    const run = at.beginIn(elsewhere, "shutdown")
+    const { code, stderr } = await run.ended
+    assert.strictEqual(code, 3)
+    assert.match(stderr, /elsewhere\/Procfile is not running.*--name other/)
+  })
+
   it("says why it did not come up, with its last words", async () => {
     const at = place({ Procfile: "bad: echo no such table >&2; exit 4" })
     const { code, stderr } = await at.esv("up")

@@ -21,9 +21,14 @@ export class Run {
   stderr = ""
   private readonly watchers = new Set<() => void>()
 
-  constructor(place: Place, args: ReadonlyArray<string>, env: Readonly<Record<string, string>>) {
+  constructor(
+    place: Place,
+    args: ReadonlyArray<string>,
+    env: Readonly<Record<string, string>>,
+    directory: string = place.directory
+  ) {
     this.process = spawn(process.execPath, [join(root, "dist", "cli", "main.js"), ...args], {
-      cwd: place.directory,
+      cwd: directory,
       env: { ...place.environment, ...env }
     })
     this.process.stdout.setEncoding("utf8").on("data", (text: string) => {
@@ -91,6 +96,13 @@ export class Place {
 
   beginWith(env: Readonly<Record<string, string>>, ...args: ReadonlyArray<string>): Run {
     const run = new Run(this, args, env)
+    this.runs.push(run)
+    return run
+  }
+
+  /** As `begin`, somewhere else. */
+  beginIn(directory: string, ...args: ReadonlyArray<string>): Run {
+    const run = new Run(this, args, {}, directory)
     this.runs.push(run)
     return run
   }

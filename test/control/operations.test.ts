@@ -1,6 +1,14 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Context, Deferred, Effect, Fiber, Layer, Logger, Queue, Stream } from "effect"
-import { Control, ProcessManager, Runnable, type Snapshot, Supervisor, type SupervisorEvent } from "effect-supervisor"
+import {
+  Control,
+  ProcessManager,
+  Runnable,
+  Signals,
+  type Snapshot,
+  Supervisor,
+  type SupervisorEvent
+} from "effect-supervisor"
 import { ControlClient, ControlServer } from "effect-supervisor/control"
 import { Command, Job, NodeJobs } from "effect-supervisor/process"
 
@@ -84,7 +92,23 @@ describe("looking", () => {
     }))
 })
 
+/** Under a supervisor it needs nothing else. */
+const operated = (name: string) => Signals.runnable({ name }) as Runnable.Runnable<never, unknown> as Runnable.Runnable
+
 describe("steering", () => {
+  it.live("a wildcard means no child by which the tree is operated, and a name does", () =>
+    Effect.gen(function*() {
+      const { client, handle } = yield* connected({
+        children: [operated("signals"), Runnable.grace(operated("more"), 10), Runnable.idle("web")]
+      })
+      const stopped = yield* client.stop("*")
+      assert.deepStrictEqual(stopped.map(({ path }) => path), ["web"])
+      assert.strictEqual((yield* Effect.flip(client.stop("{control,signals}")))._tag, "ChildNotFound")
+      assert.deepStrictEqual(tagsOf(yield* handle.status).slice(0, 2), ["control Running", "signals Running"])
+      yield* client.stop("signals")
+      assert.include(tagsOf(yield* handle.status), "signals Stopped")
+    }))
+
   it.live("stop, start, restart, hold, release and remove do what they do on the handle", () =>
     Effect.gen(function*() {
       const { client, handle } = yield* connected()
@@ -110,7 +134,7 @@ describe("steering", () => {
     Effect.gen(function*() {
       const { client } = yield* connected()
       const paths = (target: string) => Effect.map(client.start(target), (all) => all.map(({ path }) => path))
-      assert.deepStrictEqual(yield* paths("*"), ["control", "store", "web", "mailer"])
+      assert.deepStrictEqual(yield* paths("*"), ["store", "web", "mailer"])
       assert.deepStrictEqual(yield* paths("{store,mail*}"), ["store", "mailer"])
       assert.deepStrictEqual(yield* paths("web/**"), ["web/cache", "web/worker-1", "web/worker-2"])
       assert.deepStrictEqual(yield* paths("web/worker-?"), ["web/worker-1", "web/worker-2"])

@@ -11,6 +11,7 @@ import { Failed, type Failure } from "../CliError.ts"
 import { type Globals, Json } from "../internal/globals.ts"
 import { print, printJson, printLines } from "../internal/output.ts"
 import { runner } from "../internal/runner.ts"
+import { count } from "../internal/words.ts"
 
 interface Input {
   readonly file: Option.Option<string>
@@ -21,7 +22,9 @@ const handler = Effect.fnUntraced(function*({ file }: Input) {
   const report = yield* Effect.promise(() => check(Option.getOrUndefined(file)))
   if (yield* Json) yield* printJson(report)
   else if (report.problems.length === 0) {
-    yield* print(`${report.file}: ${report.children.length} children, and nothing is wrong with it.\n`)
+    yield* print(
+      `${report.file}: ${count(report.children.length, "child", "children")}, and nothing is wrong with it.\n`
+    )
   } else yield* printLines(report.problems.map(({ text }) => text))
   if (report.problems.length > 0) {
     return yield* new Failed({ message: `The configuration cannot be run: correct what is told above.` })

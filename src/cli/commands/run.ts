@@ -14,8 +14,11 @@ import { detach } from "../internal/detach.ts"
 import * as flags from "../internal/flags.ts"
 import { Color, type Globals, Json, Name, Socket } from "../internal/globals.ts"
 import { print, printJson } from "../internal/output.ts"
+import * as records from "../internal/records.ts"
 import { runner } from "../internal/runner.ts"
+import { answers } from "../internal/which.ts"
 import { duration } from "../internal/words.ts"
+import { resolve } from "node:path"
 import { perform } from "./verbs.ts"
 
 interface Background {
@@ -25,8 +28,24 @@ interface Background {
   readonly timeout: Option.Option<number>
 }
 
+/** The supervisor of this configuration, if it runs. */
+const already = (file: string | undefined, name: string | undefined) => {
+  const path = resolve(file ?? ".")
+  const same = records.list().filter((one) =>
+    (one.file === path || one.directory === path) && (name === undefined || one.name === name)
+  )
+  return Effect.map(Effect.filter(same, ({ socket }) => answers(socket)), ([first]) => first)
+}
+
 const background = Effect.fnUntraced(function*({ dashboard, file, port, timeout }: Background) {
   const before = performance.now()
+  const up = yield* already(file, Option.getOrUndefined(yield* Name))
+  if (up !== undefined) {
+    if (yield* Json) return yield* printJson({ ...up, already: true })
+    return yield* print(
+      `Supervisor "${up.name}" is up already (pid ${up.pid}); "esv reload" takes up what has changed in ${up.file}.\n`
+    )
+  }
   const started = yield* detach({
     file,
     dashboard: Option.getOrUndefined(dashboard),

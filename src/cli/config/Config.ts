@@ -32,6 +32,7 @@ import * as composeReader from "./internal/composeReader.ts"
 import { type Environment, readBase, readText } from "./internal/environment.ts"
 import { showUnmet } from "./internal/gate.ts"
 import * as moduleReader from "./internal/moduleReader.ts"
+import { fileNames as names } from "./internal/fileNames.ts"
 import { reload } from "./internal/reload.ts"
 import { Problems } from "./internal/problems.ts"
 import * as procfileReader from "./internal/procfileReader.ts"
@@ -94,15 +95,7 @@ export interface LoadOptions {
  * @category constants
  * @since 0.1.0
  */
-export const fileNames: ReadonlyArray<string> = [
-  "supervisor.config.ts",
-  "supervisor.config.mts",
-  "supervisor.config.js",
-  "supervisor.config.mjs",
-  "process-compose.yaml",
-  "process-compose.yml",
-  "Procfile"
-]
+export const fileNames: ReadonlyArray<string> = names
 
 /**
  * How a file is read, by its name; `undefined` if no format has such names.

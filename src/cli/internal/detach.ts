@@ -6,7 +6,7 @@
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import { type ChildProcess, spawn } from "node:child_process"
-import { closeSync, fstatSync, mkdirSync, openSync, readFileSync } from "node:fs"
+import { closeSync, fstatSync, mkdirSync, openSync, readFileSync, renameSync } from "node:fs"
 import { dirname, resolve } from "node:path"
 import type { Readable } from "node:stream"
 import { Failed } from "../CliError.ts"
@@ -41,7 +41,7 @@ export interface Started extends Ready {
 export const reportFd = 3
 
 const defaultTimeout = 60_000
-/** So many bytes of an older log are kept at most. */
+/** One that is longer makes place for a new one, and is kept beside it. */
 const maxLog = 10 * 1024 * 1024
 const lastLines = 20
 
@@ -51,7 +51,8 @@ const openLog = (file: string): { readonly fd: number; readonly from: number } =
   const { size } = fstatSync(fd)
   if (size <= maxLog) return { fd, from: size }
   closeSync(fd)
-  return { fd: openSync(file, "w", 0o600), from: 0 }
+  renameSync(file, `${file}.old`)
+  return { fd: openSync(file, "a", 0o600), from: 0 }
 }
 
 const launch = ({ dashboard, file, name, port, socket }: Detached, fd: number): ChildProcess =>

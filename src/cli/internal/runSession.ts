@@ -204,8 +204,13 @@ export class Session {
         ...config.children.flatMap(({ name }) => Config.toChild(config, name) ?? [])
       ]),
       reconcile: Effect.suspend(() => this.reconcile),
+      // Replicas by what they are replicas of, too.
       groups: (namespace: string) =>
-        this.config.children.flatMap(({ name, namespaces }) => namespaces.includes(namespace) ? [name] : []),
+        this.config.children.flatMap((child) =>
+          (child.group === namespace && child.name !== namespace) || child.namespaces.includes(namespace)
+            ? [child.name]
+            : []
+        ),
       waitsFor: (path: string) =>
         this.root === undefined ? Effect.succeed([]) : Effect.map(
           Config.waiting(this.root),

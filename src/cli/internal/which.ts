@@ -5,9 +5,11 @@
  */
 import * as Effect from "effect/Effect"
 import * as Net from "node:net"
-import { basename, dirname, relative } from "node:path"
+import { existsSync } from "node:fs"
+import { basename, dirname, join, relative } from "node:path"
 import { byName } from "../../control/internal/socketPath.ts"
 import { NoneFound } from "../CliError.ts"
+import { fileNames } from "../config/internal/fileNames.ts"
 import * as records from "./records.ts"
 
 /** What was said about it. */
@@ -39,7 +41,8 @@ export const nearest = (
   return near.filter(({ depth }) => depth === least).map(({ one }) => one)
 }
 
-const answers = (socket: string): Effect.Effect<boolean> =>
+/** Whether somebody answers at a socket. */
+export const answers = (socket: string): Effect.Effect<boolean> =>
   Effect.callback<boolean>((resume) => {
     const connection = Net.createConnection({ path: socket })
     const end = (answer: boolean) => {
@@ -51,11 +54,19 @@ const answers = (socket: string): Effect.Effect<boolean> =>
     return Effect.sync(() => connection.destroy())
   })
 
+/** The nearest configuration, in a directory or above it. */
+const configurationAbove = (directory: string): string | undefined => {
+  for (let at = directory;; at = dirname(at)) {
+    const file = fileNames.map((name) => join(at, name)).find((file) => existsSync(file))
+    if (file !== undefined || at === dirname(at)) return file
+  }
+}
+
 const nameOf = (socket: string): string => basename(socket, ".sock")
 
 /**
  * The path of its socket: what was said, else the environment, else the one whose configuration is in this directory or
- * the nearest above it, else the only one that runs.
+ * the nearest above it, else, where there is no configuration, the only one that runs.
  */
 export const which: (wish: Wish) => Effect.Effect<string, NoneFound> = Effect.fnUntraced(function*(wish: Wish) {
   if (wish.socket !== undefined) return wish.socket
@@ -64,14 +75,17 @@ export const which: (wish: Wish) => Effect.Effect<string, NoneFound> = Effect.fn
   const running = records.list()
   const here = nearest(running, wish.directory)
   if (here.length === 1) return here[0]!.socket
+  // Nobody wants that of somewhere else where there is a configuration.
+  const configuration = here.length === 0 ? configurationAbove(wish.directory) : undefined
   const candidates = here.length > 1
     ? here.map(({ socket }) => socket)
     : [...new Set([...running.map(({ socket }) => socket), ...records.sockets()])]
   const up = yield* Effect.filter(candidates, answers, { concurrency: 16 })
-  if (up.length === 1) return up[0]!
+  if (up.length === 1 && configuration === undefined) return up[0]!
   const names = new Map(running.map(({ name, socket }) => [socket, name]))
   return yield* new NoneFound({
     directory: wish.directory,
+    configuration,
     running: up.map((socket) => names.get(socket) ?? nameOf(socket))
   })
 })

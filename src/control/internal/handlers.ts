@@ -35,6 +35,7 @@ export interface Options {
   /** The application's own way to become what it declares. */
   readonly reconcile: Effect.Effect<ReconcileReport, unknown> | undefined
   readonly groups: Groups | undefined
+  readonly isFitting: (name: string) => boolean
   readonly waitsFor: ((path: string) => Effect.Effect<ReadonlyArray<string>>) | undefined
   /** Puts what must not be missing into a list of children. */
   readonly complete: (children: ReadonlyArray<Runnable.Any>) => Effect.Effect<ReadonlyArray<Runnable.Any>>
@@ -57,12 +58,12 @@ const answer = (
 
 /** All at once: who wants an order asks one after the other, or asks the manager above them. */
 const onEach = (
-  { groups, handle }: Options,
+  { groups, handle, isFitting }: Options,
   target: string,
   operation: (path: string) => Effect.Effect<Outcome, AnswerError>
 ): Effect.Effect<ReadonlyArray<Answer>, ChildNotFound> =>
   Effect.flatMap(
-    resolve(handle, target, groups),
+    resolve({ handle, groups, isFitting }, target),
     Effect.forEach((path) => answer(path, operation(path)), { concurrency: "unbounded" })
   )
 
@@ -208,7 +209,7 @@ export const handlers = (options: Options): Handlers => {
         `reloadChild("${target}")`,
         Effect.map(
           Effect.flatMap(
-            resolve(handle, target, options.groups),
+            resolve(options, target),
             Effect.forEach((path) => handle.reloadChild(path), { concurrency: "unbounded" })
           ),
           together

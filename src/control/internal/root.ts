@@ -8,6 +8,7 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Control from "../../Control.ts"
+import { isFitting } from "../../internal/fittings.ts"
 import { Incarnation } from "../../internal/incarnation.ts"
 import type * as Runnable from "../../Runnable.ts"
 import { type Handle, Supervisor } from "../../Supervisor.ts"
@@ -17,17 +18,24 @@ export interface Served {
   readonly handle: Handle<never>
   /** The server's own description, if it is a direct child of that. */
   readonly self: Runnable.Any | undefined
+  /** Whether a child of the root is one by which the tree is operated. */
+  readonly isFitting: (name: string) => boolean
 }
 
 /** The root, or one's own supervisor where no incarnation leads up to it. */
 export const served: Effect.Effect<Served, never, Supervisor> = Effect.gen(function*() {
   const own = yield* Supervisor
   const control = yield* Control.Current
-  if (!(control instanceof Incarnation)) return { handle: own, self: undefined }
+  if (!(control instanceof Incarnation)) return { handle: own, self: undefined, isFitting: () => false }
   let { engine } = control
   while (engine.parent !== undefined) engine = engine.parent.engine
   const root = Context.getOption(engine.base as Context.Context<Supervisor>, Supervisor)
+  const { cells } = engine
   return {
+    isFitting: (name) => {
+      const cell = cells.get(name)
+      return cell !== undefined && isFitting(cell.runnable)
+    },
     handle: Option.getOrElse(root, () => own),
     self: engine === control.engine ? control.cell.runnable : undefined
   }

@@ -12,6 +12,14 @@ import { ChildNotFound } from "../../SupervisorError.ts"
 /** The paths that belong to a name which is none of a child. */
 export type Groups = (name: string) => ReadonlyArray<string>
 
+/** What is known of the children that a target may mean. */
+export interface Known {
+  readonly handle: Handle<never>
+  readonly groups: Groups | undefined
+  /** Whether a child of the root is one by which the tree is operated, which no wildcard means. */
+  readonly isFitting: (name: string) => boolean
+}
+
 /** Whether it may mean more than one. */
 export const wildcards: RegExp = /[*?[{]/
 
@@ -20,9 +28,8 @@ export const wildcards: RegExp = /[*?[{]/
  * done to the other.
  */
 export const resolve = (
-  handle: Handle<never>,
-  target: string,
-  groups: Groups = () => []
+  { groups = () => [], handle, isFitting }: Known,
+  target: string
 ): Effect.Effect<ReadonlyArray<string>, ChildNotFound> =>
   Effect.catchTag(
     // A name may hold a character that is a wildcard elsewhere.
@@ -33,7 +40,7 @@ export const resolve = (
       if (group.length > 0) return Effect.succeed(group)
       return wildcards.test(target)
         ? Effect.flatMap(handle.status, (snapshot) => {
-          const found = matching(snapshot, target)
+          const found = matching(snapshot, target).filter((path) => !isFitting(path))
           return found.length === 0
             ? Effect.fail(new ChildNotFound({ child: target, supervisor: handle.name }))
             : Effect.succeed(found)

@@ -84,6 +84,7 @@ const callerOf = Effect.fnUntraced(function*(settings: Settings, leaving: Effect
     waitsFor: settings.waitsFor,
     declared: settings.declared,
     complete: attend(root),
+    isFitting: root.isFitting,
     context: yield* Effect.context<never>(),
     backlog: settings.maxEvents,
     turnstile: yield* turnstile.make,
