@@ -78,7 +78,7 @@ export class NoneFound extends NoneFoundBase {
     }
     return this.running.length === 0
       ? `No supervisor is running. Start one with "esv run" (or "esv up" to leave it in the background), or say its socket by --socket.`
-      : `Several supervisors are running and none of them belongs to ${this.directory}. Say which: ${elsewhere}.`
+      : `Several supervisors are running, and it is not clear which of them is meant in ${this.directory}. Say which: ${elsewhere}.`
   }
 }
 

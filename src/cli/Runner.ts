@@ -24,7 +24,7 @@ import * as ConfigError from "./config/ConfigError.ts"
 import type { SupervisorConfig } from "./config/SupervisorConfig.ts"
 import { Prefixer } from "./internal/prefix.ts"
 import * as records from "./internal/records.ts"
-import type { Ready } from "./internal/detach.ts"
+import type { News } from "./internal/detach.ts"
 import * as runLogger from "./internal/runLogger.ts"
 import { Output } from "./internal/runOutput.ts"
 import { Screen } from "./internal/runScreen.ts"
@@ -167,6 +167,13 @@ const runConfig = Effect.fnUntraced(function*(config: SupervisorConfig, options:
       text.split("\n").map((line) => json ? JSON.stringify({ path: null, text: line }) : prefixer.own("esv", line))
     )
   const running: records.Running = { name: config.name, pid: process.pid, socket, file: config.file, directory }
+  // Told once: after that the descriptor is somebody else's.
+  let untold = report
+  const tellOnce = (news: News): void => {
+    const descriptor = untold
+    untold = undefined
+    if (descriptor !== undefined) tell(descriptor, news)
+  }
   const session: Session = new Session({
     load: loader(options),
     config,
@@ -178,7 +185,13 @@ const runConfig = Effect.fnUntraced(function*(config: SupervisorConfig, options:
     output: report === undefined
       ? (until) => new Output({ screen, prefixer, json, since: startedAt, until })
       : undefined,
-    onListening: Effect.sync(() => records.write(running)),
+    onListening: Effect.sync(() => {
+      try {
+        records.write(running)
+      } catch (error) {
+        say(`not to be found by its directory, only by --name or --socket: ${String(error)}`)
+      }
+    }),
     settleMillis: report === undefined ? 0 : settleMillis,
     isSignalOk: options.isSignalOk,
     onReady: (snapshot, children) =>
@@ -188,8 +201,9 @@ const runConfig = Effect.fnUntraced(function*(config: SupervisorConfig, options:
         if (snapshot.children.some(({ supervisor }) => supervisor !== undefined)) {
           for (const line of treeText(snapshot, new Map(), now, treeWidth, style)) say(line)
         }
-        if (report !== undefined) tell(report, { name: config.name, pid: process.pid, socket, children })
-      })
+        tellOnce({ name: config.name, pid: process.pid, socket, children })
+      }),
+    onStuck: (path, message) => tellOnce({ pid: process.pid, path, message })
   })
   say(`${config.name}: ${count(config.children.length, "child", "children")} from ${config.file}`)
   const logger = runLogger.make({ name: "esv", prefixer, style, json, write: (lines) => screen.write(lines) })
@@ -234,9 +248,9 @@ const dashboardOf = (
 }
 
 /** Whoever has started this may have gone. */
-const tell = (descriptor: number, ready: Ready): void => {
+const tell = (descriptor: number, news: News): void => {
   try {
-    writeSync(descriptor, `${JSON.stringify(ready)}\n`)
+    writeSync(descriptor, `${JSON.stringify(news)}\n`)
     closeSync(descriptor)
   } catch {
     // Then nobody waits for it.

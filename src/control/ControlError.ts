@@ -136,13 +136,14 @@ export class ClusterUnavailable extends ClusterUnavailableBase {
 
 const NoSupervisorBase: Tagged<"NoSupervisor", {
   readonly socket: string
-  readonly reason: "NotThere" | "NotAnswering" | "PermissionDenied" | "Unknown"
+  readonly reason: "NotThere" | "NotAnswering" | "Silent" | "PermissionDenied" | "Unknown"
   readonly detail: string
 }> = Data.TaggedError("NoSupervisor")
 
 const noSupervisorAdvice: Readonly<Record<NoSupervisor["reason"], string>> = {
   NotThere: "Start the application with a ControlServer in it, or say another name or socket.",
   NotAnswering: "The application that made it has gone; start it again.",
+  Silent: "Its process is stopped or overloaded: look at it, continue it (kill -CONT) or end it.",
   PermissionDenied: "It belongs to another user: ask as that user.",
   Unknown: "See the detail."
 }

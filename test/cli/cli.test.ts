@@ -15,6 +15,8 @@ import { createServer } from "node:http"
 import type { AddressInfo } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import { Effect } from "effect"
+import { ControlClient } from "effect-supervisor/control"
 import { build, root } from "../fixtures/build.ts"
 import { isAlive, Place, until } from "./support.ts"
 
@@ -251,6 +253,14 @@ describe("run", () => {
     assert.isFalse(isAlive(pid))
   })
 
+  it("stops its children also when nobody has ever read what it says", async () => {
+    const at = place({ Procfile: `web: ${idle}` })
+    const run = at.begin("run")
+    run.process.stdout.destroy()
+    assert.strictEqual((await run.ended).code, 141)
+    assert.deepStrictEqual(left(at), [])
+  })
+
   it("tells all that is wrong with a configuration, and starts nothing", async () => {
     const at = place({
       "process-compose.yaml": "processes:\n  a:\n    command: x\n    depends_on: {b: {}}\n    is_tty: true\n"
@@ -332,6 +342,42 @@ describe("in the background", () => {
     assert.strictEqual(code, 1)
     assert.match(stderr, /did not come up/)
     assert.match(stderr, /bad gave up: .*exited with code 4.*no such table/)
+  })
+
+  it("says who gave up as soon as that is so, and goes on with the others", async () => {
+    const at = place({
+      "package.json": `{"type":"module"}`,
+      "supervisor.config.ts": `export default { escalate: "never", children: {
+        good: { command: ["sleep", "1000"] },
+        bad: { command: "false", restart: "never", ready: { log: "never" } }
+      } }`
+    })
+    const before = Date.now()
+    const { code, stderr } = await at.esv("up")
+    assert.strictEqual(code, 1)
+    assert.isBelow(Date.now() - before, 20_000)
+    assert.match(stderr, /^error: bad gave up: [\s\S]*The others go on in the background \(pid \d+\)/)
+    assert.include(await states(at), "good running")
+  })
+
+  it("restarting what it shows by changes nothing for others", async () => {
+    const at = place({ Procfile: `web: ${idle}` })
+    await at.esv("up")
+    const events = at.begin("events", "--json")
+    const client = { socket: join(at.environment["XDG_RUNTIME_DIR"]!, "effect-supervisor", "shop.sock") }
+    await Effect.runPromise(
+      Effect.scoped(Effect.flatMap(ControlClient.make(client), (client) => client.restart("(console)")))
+    )
+    await until(
+      async () => {
+        await at.esv("restart", "web")
+        return events.stdout.includes("web")
+      },
+      "events go on",
+      15_000
+    )
+    assert.isTrue(events.lines.every((line) => typeof JSON.parse(line) === "object"))
+    assert.strictEqual((await at.esv("shutdown")).code, 0)
   })
 
   it("says who is not ready when the time is up, and goes on", async () => {

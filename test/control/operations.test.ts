@@ -139,7 +139,7 @@ describe("steering", () => {
       assert.deepStrictEqual(yield* paths("web/**"), ["web/cache", "web/worker-1", "web/worker-2"])
       assert.deepStrictEqual(yield* paths("web/worker-?"), ["web/worker-1", "web/worker-2"])
       assert.deepStrictEqual(yield* paths("**/worker-*"), ["web/worker-1", "web/worker-2"])
-      assert.deepStrictEqual(yield* paths("**"), ["control", "store", "web", "mailer"])
+      assert.deepStrictEqual(yield* paths("**"), ["store", "web", "mailer"])
       const error = yield* Effect.flip(client.start("nothing*"))
       assert.strictEqual(error._tag, "ChildNotFound")
       assert.include(error.message, "nothing*")

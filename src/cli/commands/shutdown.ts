@@ -28,7 +28,10 @@ const progress = (client: ControlClient.Client) => {
     const children = flatten(yield* client.status)
     const stopping = children.filter(({ state }) => state._tag === "Stopping")
     const pids = new Map(
-      Array.from(yield* details(client, stopping), ([path, { job }]) => [path, job?.pid ?? 0] as const)
+      Array.from(
+        yield* details(client, stopping),
+        ([path, { job }]) => job?.pid === undefined ? [] : [[path, job.pid] as const]
+      ).flat()
     )
     const text = waitingFor(children, pids, yield* Clock.currentTimeMillis)
     // The time that is left is not news.

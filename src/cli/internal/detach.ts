@@ -32,6 +32,16 @@ export interface Ready {
   readonly children: number
 }
 
+/** Instead of that: a child gave up, so that not all will be ready. */
+export interface Stuck {
+  readonly pid: number
+  readonly path: string
+  readonly message: string
+}
+
+/** What is told, once. */
+export type News = Ready | Stuck
+
 /** What was started. */
 export interface Started extends Ready {
   readonly log: string
@@ -76,15 +86,15 @@ const launch = ({ dashboard, file, name, port, socket }: Detached, fd: number): 
     { detached: true, stdio: ["ignore", fd, fd, "pipe"] }
   )
 
-type News = { readonly _tag: "Ready"; readonly ready: Ready } | { readonly _tag: "Gone" }
+type Heard = { readonly _tag: "Told"; readonly news: News } | { readonly _tag: "Gone" }
 
 /** One line, or the end of the pipe, which is that of the process. */
-const listen = (pipe: Readable): Effect.Effect<News> =>
-  Effect.callback<News>((resume) => {
+const listen = (pipe: Readable): Effect.Effect<Heard> =>
+  Effect.callback<Heard>((resume) => {
     let text = ""
     pipe.setEncoding("utf8").on("data", (chunk: string) => {
       text += chunk
-      if (text.includes("\n")) resume(Effect.succeed({ _tag: "Ready", ready: JSON.parse(text) as Ready }))
+      if (text.includes("\n")) resume(Effect.succeed({ _tag: "Told", news: JSON.parse(text) as News }))
     })
     pipe.once("close", () => resume(Effect.succeed({ _tag: "Gone" })))
     pipe.on("error", () => {})
@@ -98,7 +108,11 @@ const tailOf = (file: string, from: number): string => {
 export const detach: (what: Detached) => Effect.Effect<Started, Failed> = Effect.fnUntraced(function*(what: Detached) {
   const path = resolve(what.file ?? ".")
   const log = stateDirectory.log(path, `${what.name ?? ""}\0${what.socket ?? ""}`)
-  const { fd, from } = openLog(log)
+  const { fd, from } = yield* Effect.try({
+    try: () => openLog(log),
+    catch: (error) =>
+      new Failed({ message: `Its log cannot be written (${String(error)}). Make room there, or set XDG_STATE_HOME.` })
+  })
   const process = launch(what, fd)
   closeSync(fd)
   const pipe = process.stdio[reportFd] as Readable
@@ -113,7 +127,14 @@ export const detach: (what: Detached) => Effect.Effect<Started, Failed> = Effect
       }; it goes on in the background (pid ${process.pid}). See "esv ps", or its log ${log}.`
     })
   }
-  if (news.value._tag === "Ready") return { ...news.value.ready, log }
+  if (news.value._tag === "Told") {
+    const { news: told } = news.value
+    if ("children" in told) return { ...told, log }
+    return yield* new Failed({
+      message:
+        `${told.path} gave up: ${told.message}\nThe others go on in the background (pid ${told.pid}). See "esv why ${told.path}", or the log ${log}.`
+    })
+  }
   return yield* new Failed({
     message: `The supervisor did not come up. Its last words, from ${log}:\n${tailOf(log, from)}`
   })

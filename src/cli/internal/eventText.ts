@@ -50,12 +50,17 @@ export const sentence = (event: SupervisorEvent): { readonly word: string; reado
   }
 }
 
+const isPowerOfTwo = (n: number): boolean => Number.isInteger(Math.log2(n))
+
 /** What who watches a run wants to know beside what is logged: who came back, and who has ended. */
 export const newsOf = (event: SupervisorEvent): string | undefined => {
   if (event._tag !== "ChildTransition" || event.incarnation === 0 || words.isOwn(event.path)) return undefined
   switch (event.to._tag) {
     case "Running":
-      return event.incarnation === 1 ? undefined : `${event.path} is running again (run ${event.incarnation})`
+      // As the restarts themselves are logged: a storm fills no disk.
+      return event.incarnation === 1 || !isPowerOfTwo(event.incarnation - 1)
+        ? undefined
+        : `${event.path} is running again (run ${event.incarnation})`
     case "Completed":
       return `${event.path} has ended well`
     case "Stopped":

@@ -4,6 +4,7 @@
  * Floor 4.
  */
 import * as Effect from "effect/Effect"
+import { exitCodes } from "../CliError.ts"
 
 let isGuarded = false
 
@@ -13,7 +14,8 @@ const endWithReader = (): void => {
   isGuarded = true
   process.stdout.on("error", (error: NodeJS.ErrnoException) => {
     if (error.code === "EPIPE") process.exit(0)
-    throw error
+    process.stderr.write(`The output cannot be written: ${error.message}\n`)
+    process.exit(exitCodes.failed)
   })
 }
 

@@ -29,6 +29,8 @@ export interface ConsoleOptions {
   readonly settleMillis: number
   readonly onReady: (snapshot: Snapshot, children: number) => Effect.Effect<void>
   readonly onEvent: (event: SupervisorEvent) => void
+  /** Called with each look at the tree, a moment after something has happened. */
+  readonly onLook: (snapshot: Snapshot) => void
   /** With the path of the first that failed, if one has. */
   readonly onAllEnded: (failed: string | undefined) => Effect.Effect<void>
 }
@@ -72,7 +74,7 @@ const isComing = ({ state, supervisor }: ChildSnapshot): boolean =>
 /** Never ends by itself. */
 export const watchConsole: (options: ConsoleOptions) => Effect.Effect<never, never, Jobs> = Effect.fnUntraced(
   function*(options: ConsoleOptions) {
-    const { onAllEnded, onEvent, onReady, output, root, screen, settleMillis, style } = options
+    const { onAllEnded, onEvent, onLook, onReady, output, root, screen, settleMillis, style } = options
     const news = Latch.makeUnsafe(true)
     let readySince: number | "told" | undefined = undefined
     let isOver = false
@@ -93,6 +95,7 @@ export const watchConsole: (options: ConsoleOptions) => Effect.Effect<never, nev
     const look = Effect.gen(function*() {
       if (output !== undefined) yield* output.look
       const snapshot = yield* root.status
+      onLook(snapshot)
       if (screen.showsStatus) yield* draw(snapshot)
       if (readySince !== "told") {
         const now = yield* Clock.currentTimeMillis

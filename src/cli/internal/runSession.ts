@@ -8,6 +8,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as FileSystem from "effect/FileSystem"
 import * as Latch from "effect/Latch"
+import * as Option from "effect/Option"
 import type * as Path from "effect/Path"
 import * as ControlServer from "../../control/ControlServer.ts"
 import * as Dashboard from "../../control/Dashboard.ts"
@@ -52,6 +53,8 @@ export interface SessionOptions {
   readonly onListening: Effect.Effect<void>
   readonly settleMillis: number
   readonly onReady: (snapshot: Snapshot, children: number) => Effect.Effect<void>
+  /** A child gave up, for whoever waits until all is ready. */
+  readonly onStuck: (path: string, message: string) => void
   /** Whether a stop by a signal that went well is a good end. */
   readonly isSignalOk: boolean
 }
@@ -84,7 +87,7 @@ const changes = ({ restarted, started, stopped }: ReconcileReport): string => {
   return text === "" ? "nothing has changed" : text
 }
 
-/** How long the last lines may take: who reads them may have stopped. */
+/** How long the next of the last lines may take: who reads them may have stopped. */
 const drainFor = "10 seconds"
 
 export class Session {
@@ -96,6 +99,10 @@ export class Session {
   private config: SupervisorConfig
   private ending: Ending | undefined = undefined
   private root: Root | undefined = undefined
+  /** Who gave up first. */
+  private stuck: { readonly path: string; readonly message: string } | undefined = undefined
+  /** Nobody reads what is written. */
+  private isUnread = false
 
   constructor(options: SessionOptions) {
     this.options = options
@@ -119,14 +126,31 @@ export class Session {
       if (this.output !== undefined) {
         yield* this.output.look
         yield* this.over.open
-        yield* Effect.timeoutOption(this.output.drained, drainFor)
+        yield* this.drained(this.output)
       }
       this.options.screen.show("")
     })
   }
 
+  /** Until all is shown, as long as somebody reads. */
+  private drained(output: Output): Effect.Effect<void> {
+    return Effect.gen({ self: this }, function*() {
+      const { screen } = this.options
+      for (let before = -1; before !== screen.taken;) {
+        before = screen.taken
+        if (Option.isSome(yield* Effect.timeoutOption(output.drained, drainFor))) return
+      }
+      yield* Effect.sync(() => {
+        process.stderr.write(
+          `Nobody has read for ${drainFor}: the rest of the output is not shown, and is in the logs.\n`
+        )
+      })
+    })
+  }
+
   /** Its output has nowhere to go any more. */
   readonly lostReader = (): void => {
+    this.isUnread = true
     this.ending ??= { _tag: "Signal", signal: "SIGPIPE" }
     if (this.root !== undefined) Effect.runFork(this.root.shutdown)
   }
@@ -271,6 +295,7 @@ export class Session {
       const root = (yield* Supervisor) as unknown as Root
       this.root = root
       yield* onListening
+      if (this.isUnread) yield* Effect.forkDetach(root.shutdown)
       const watching = watchConsole({
         root,
         output: this.output,
@@ -281,6 +306,13 @@ export class Session {
         onEvent: (event) => {
           const news = newsOf(event)
           if (news !== undefined) this.options.say(news)
+          if (event._tag === "ChildTransition" && event.to._tag === "GaveUp") {
+            this.stuck ??= { path: event.path, message: event.to.cause.message }
+          }
+        },
+        onLook: ({ state }) => {
+          // Where it does not end all.
+          if (this.stuck !== undefined && state === "Running") this.options.onStuck(this.stuck.path, this.stuck.message)
         },
         onAllEnded: (path) => {
           if (path !== undefined) this.ending ??= { _tag: "Child", path }

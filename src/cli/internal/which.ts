@@ -74,9 +74,11 @@ export const which: (wish: Wish) => Effect.Effect<string, NoneFound> = Effect.fn
   if (wish.fromEnvironment !== undefined && wish.fromEnvironment !== "") return wish.fromEnvironment
   const running = records.list()
   const here = nearest(running, wish.directory)
-  if (here.length === 1) return here[0]!.socket
-  // Nobody wants that of somewhere else where there is a configuration.
-  const configuration = here.length === 0 ? configurationAbove(wish.directory) : undefined
+  const configuration = configurationAbove(wish.directory)
+  // Nobody wants another one where there is a configuration: neither that of somewhere else, nor one from further up.
+  const isMeant = (one: records.Running) =>
+    configuration === undefined || depthBelow(one.directory, dirname(configuration)) !== undefined
+  if (here.length === 1 && isMeant(here[0]!)) return here[0]!.socket
   const candidates = here.length > 1
     ? here.map(({ socket }) => socket)
     : [...new Set([...running.map(({ socket }) => socket), ...records.sockets()])]

@@ -82,10 +82,16 @@ export const connect: (socket: string) => Effect.Effect<Line, NoSupervisor | Pro
     )
     const mismatch = (server: number | undefined) => new ProtocolMismatch({ socket, client: protocolVersion, server })
     const info = yield* remote.server({}).pipe(
-      Effect.timeout(helloTimeout),
       Effect.catchCause((cause): Effect.Effect<never, ProtocolMismatch> =>
         Cause.hasInterruptsOnly(cause) ? Effect.interrupt : Effect.fail(mismatch(undefined))
-      )
+      ),
+      Effect.timeoutOrElse({
+        duration: helloTimeout,
+        orElse: () =>
+          Effect.fail(
+            new NoSupervisor({ socket, reason: "Silent", detail: `it says nothing within ${helloTimeout}` })
+          )
+      })
     )
     if (info.protocol !== protocolVersion) return yield* mismatch(info.protocol)
     return { remote, connection, info }

@@ -46,7 +46,7 @@ const temporary: Effect.Effect<string, PlatformError, FileSystem.FileSystem | Pa
     const path = yield* Path.Path
     const directory = yield* fs.makeTempDirectoryScoped({ prefix })
     // It is nobody else's anyway; whoever cannot see an owner leaves it alone.
-    yield* Effect.ignore(own(directory))
+    yield* Effect.ignore(own(directory, true))
     yield* Effect.forkScoped(Effect.ignore(removeLeft(path.dirname(directory))))
     return directory
   }
@@ -65,7 +65,10 @@ const removeLeft = Effect.fnUntraced(function*(parent: string) {
 })
 
 /** Takes a place, for as long as the scope is open. */
-const own = (directory: string): Effect.Effect<void, PlatformError, FileSystem.FileSystem | Path.Path | Scope.Scope> =>
+const own = (
+  directory: string,
+  isRemoved = false
+): Effect.Effect<void, PlatformError, FileSystem.FileSystem | Path.Path | Scope.Scope> =>
   Effect.gen(function*() {
     const fs = yield* FileSystem.FileSystem
     const file = (yield* Path.Path).join(directory, ownerFile)
@@ -83,7 +86,8 @@ const own = (directory: string): Effect.Effect<void, PlatformError, FileSystem.F
       ),
       () => {
         held.delete(directory)
-        return Effect.ignore(fs.remove(file, { force: true }))
+        // What is removed as a whole keeps its owner to the last: without one, nobody would dare to remove what is left.
+        return isRemoved ? Effect.void : Effect.ignore(fs.remove(file, { force: true }))
       }
     )
   })
