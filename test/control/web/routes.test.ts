@@ -25,6 +25,9 @@ const operations = [
   "shutdownNow"
 ]
 
+/** How a question failed. */
+const failureOf = (answer: Answer) => [answer.status, tagOf(answer), said(answer).detail]
+
 /** What became of each child. */
 const outcomes = (answer: Answer) => said(answer).map(({ _tag, outcome, path }) => `${path} ${_tag} ${outcome}`)
 
@@ -337,8 +340,11 @@ describe("questions", () => {
   it.live("the cluster, and who listens is told when the tree has joined one", () =>
     Effect.gen(function*() {
       const at = yield* serve()
-      const told = (answer: Answer) => [answer.status, tagOf(answer), said(answer).detail]
-      assert.deepStrictEqual(told(yield* known(at, { path: "/api/cluster" })), [503, "ClusterUnavailable", undefined])
+      assert.deepStrictEqual(failureOf(yield* known(at, { path: "/api/cluster" })), [
+        503,
+        "ClusterUnavailable",
+        undefined
+      ])
       const { until } = yield* listen(at, "/api/watch")
       const [hello] = yield* until((seen) => seen.length > 0)
       assert.isFalse(hello!.data.isNode)
@@ -346,7 +352,7 @@ describe("questions", () => {
       yield* announce({ snapshot: Effect.fail(away), events: Stream.empty })
       const seen = yield* until((seen) => seen.some(({ event }) => event === "cluster"))
       assert.isTrue(seen.find(({ event }) => event === "cluster")!.data.isNode)
-      const answer = told(yield* known(at, { path: "/api/cluster" }))
+      const answer = failureOf(yield* known(at, { path: "/api/cluster" }))
       assert.deepStrictEqual(answer, [503, "ClusterUnavailable", away.message])
     }))
 
