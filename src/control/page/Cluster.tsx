@@ -1,5 +1,6 @@
 /** All nodes of the cluster, and what runs where, as this one knows it. */
 import { useEffect, useMemo } from "preact/hooks"
+import { plainText } from "./ansi.ts"
 import * as app from "./app.ts"
 import { type ChildLine, type Line, type NodeLine, viewOf } from "./cluster.ts"
 import { cluster, forget, lastSeen, poll } from "./clusterPoll.ts"
@@ -45,18 +46,25 @@ export const Cluster = () => {
             ))}
           </ul>
         )}
-        <Trouble />
       </div>
       <Lines lines={view?.lines ?? []} at={seen?.at ?? 0} />
+      <Trouble />
     </section>
   )
 }
 
-/** It has its place also when there is none, so that nothing moves. */
+/** Over the page, so that it moves nothing. That there is no connection is told elsewhere. */
 const Trouble = () => {
   const { value } = cluster
-  const text = value._tag === "Away" ? value.why : value._tag === "Asking" ? "asking…" : ""
-  return <p class={value._tag === "Away" ? "trouble failed" : "trouble quiet"} role="status" title={text}>{text}</p>
+  if (value._tag !== "Away" || app.status.value._tag !== "Live") return null
+  return (
+    <div class="broken below" role="alert">
+      <span>
+        The cluster cannot be shown: {plainText(value.why)}{" "}
+        {value.last === undefined ? "" : "What you see is as it was."}
+      </span>
+    </div>
+  )
 }
 
 const Lines = ({ at: told, lines }: { readonly lines: ReadonlyArray<Line>; readonly at: number }) => {
@@ -85,16 +93,23 @@ const Lines = ({ at: told, lines }: { readonly lines: ReadonlyArray<Line>; reado
               : <OfChild key={`child ${line.name}`} line={line} {...place} />
           })}
         </div>
-        {lines.length === 0 && cluster.value._tag === "Seen"
-          ? (
-            <p class="empty">
-              {app.filter.value === "" ? "There is no node." : `Nothing matches “${app.filter.value}”.`}
-            </p>
-          )
-          : null}
+        {lines.length === 0 ? <Empty /> : null}
       </div>
     </div>
   )
+}
+
+const Empty = () => {
+  switch (cluster.value._tag) {
+    case "Asking":
+      return <p class="empty">Asking…</p>
+    case "Away":
+      return null
+    case "Seen":
+      return (
+        <p class="empty">{app.filter.value === "" ? "There is no node." : `Nothing matches “${app.filter.value}”.`}</p>
+      )
+  }
 }
 
 interface Place {

@@ -43,14 +43,14 @@ export const cluster = async (signal: AbortSignal): Promise<ClusterAnswer> => {
     const text = await response.text()
     return response.ok ? { _tag: "Snapshot", snapshot: parse(text) } : noCluster(parse(text), response.status)
   } catch {
-    return { _tag: "Failed", why: "the supervisor did not answer" }
+    return { _tag: "Failed", why: "The supervisor does not answer." }
   }
 }
 
 const noCluster = (answer: unknown, status: number): ClusterAnswer =>
   has(answer, "_tag") && answer._tag === "ClusterUnavailable" && !has(answer, "detail")
     ? { _tag: "None" }
-    : { _tag: "Failed", why: messageOf(answer) ?? `refused with ${status}` }
+    : { _tag: "Failed", why: detailOf(answer) ?? messageOf(answer) ?? `It is refused with ${status}.` }
 
 export const post = async (verb: Verb, body: unknown): Promise<Outcome> => {
   try {
@@ -69,6 +69,8 @@ export const post = async (verb: Verb, body: unknown): Promise<Outcome> => {
 
 const has = <K extends string>(u: unknown, key: K): u is Record<K, unknown> =>
   typeof u === "object" && u !== null && key in u
+
+const detailOf = (u: unknown): string | undefined => has(u, "detail") ? String(u.detail) : undefined
 
 const messageOf = (u: unknown): string | undefined => has(u, "message") ? String(u.message) : undefined
 

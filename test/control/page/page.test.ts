@@ -540,10 +540,12 @@ describe("A node of a cluster", () => {
 
   it("a storage that is away is told with its words, and what was seen stays", async () => {
     snapshot = Effect.succeed(twoNodes)
+    const told = async (text: string) =>
+      (await other.page.getByRole("alert").allInnerTexts()).some((told) => told.trim() === text)
     await toggle().click()
     await until("the lines", async () => (await lines()).length === 7)
     snapshot = Effect.fail({ message: "the storage is away" })
-    await until("its words", async () => (await textOf(other.page, ".trouble")).includes("the storage is away"))
+    await until("its words", () => told("The cluster cannot be shown: the storage is away What you see is as it was."))
     assert.strictEqual((await lines()).length, 7)
   })
 
