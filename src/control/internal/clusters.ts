@@ -19,3 +19,6 @@ export const announce = (source: Source): Effect.Effect<void, never, Scope> =>
 
 /** The one that was told of last; a process is mostly a node of one cluster. */
 export const current: Effect.Effect<Source | undefined> = Effect.sync(() => Array.from(sources).at(-1))
+
+/** Whether there is any. */
+export const isNode: Effect.Effect<boolean> = Effect.sync(() => sources.size > 0)

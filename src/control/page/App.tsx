@@ -1,7 +1,8 @@
-/** The page: the tree above, what is selected below, the timeline beside it where there is place. */
+/** The page: the tree above, what is selected below, the timeline beside it where there is place; or the cluster. */
 import { useEffect } from "preact/hooks"
 import { Activities } from "./Activities.tsx"
 import * as app from "./app.ts"
+import { Cluster } from "./Cluster.tsx"
 import { Dialogs } from "./Dialogs.tsx"
 import { Events } from "./Events.tsx"
 import { Panel } from "./Panel.tsx"
@@ -13,27 +14,36 @@ import { toneOf } from "./words.ts"
 
 export const App = () => {
   useEffect(listen, [])
-  const hasTree = !isNarrow.value || !app.isOpen.value
-  const hasPanel = !isNarrow.value || app.isOpen.value
   return (
     <>
       <Title />
       <Top />
       <main class={app.status.value._tag === "Live" ? "main" : "main stale"}>
-        {hasTree ? <Tree /> : null}
-        {hasPanel ? <Panel /> : null}
-        {isWide.value
-          ? (
-            <aside class="aside" aria-label="Timeline">
-              <h2>Timeline</h2>
-              <Events />
-            </aside>
-          )
-          : null}
+        {app.isClusterOpen.value ? <Cluster /> : <Here />}
       </main>
       <Broken />
       <Activities />
       <Dialogs />
+    </>
+  )
+}
+
+/** What runs in this process. */
+const Here = () => {
+  const hasTree = !isNarrow.value || !app.isOpen.value
+  const hasPanel = !isNarrow.value || app.isOpen.value
+  return (
+    <>
+      {hasTree ? <Tree /> : null}
+      {hasPanel ? <Panel /> : null}
+      {isWide.value
+        ? (
+          <aside class="aside" aria-label="Timeline">
+            <h2>Timeline</h2>
+            <Events />
+          </aside>
+        )
+        : null}
     </>
   )
 }

@@ -121,12 +121,15 @@ export const keys: ReadonlyArray<readonly [key: string, what: string]> = [
   ["?", "this list"]
 ]
 
+/** Only where there is one. */
+const clusterKey = ["c", "the cluster, or the tree"] as const
+
 const Help = () => (
   <Modal label="Keyboard shortcuts">
     <form method="dialog">
       <h2>Keyboard</h2>
       <dl class="keys">
-        {keys.map(([key, what]) => (
+        {(app.hasCluster.value ? [clusterKey, ...keys] : keys).map(([key, what]) => (
           <div key={key}>
             <dt>{key.split(" ").map((one) => <kbd key={one}>{one}</kbd>)}</dt>
             <dd>{what}</dd>

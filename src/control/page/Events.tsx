@@ -3,7 +3,7 @@ import * as app from "./app.ts"
 import { Mark } from "./StateMark.tsx"
 import type { Moment } from "./timeline.ts"
 import { at, inSight, useView } from "./virtual.ts"
-import { clock, type Tone } from "./words.ts"
+import { clock, markOf } from "./words.ts"
 
 const height = 22
 
@@ -27,7 +27,7 @@ export const Events = () => {
         {shown.map((moment, index) => (
           <li key={moment.id} style={at((from + index) * height)} title={`${moment.path} ${moment.text}`}>
             <time class="num faint" dateTime={new Date(moment.at).toISOString()}>{clock(moment.at)}</time>
-            <Mark tag={marks[moment.tone]} />
+            <Mark tag={markOf[moment.tone]} />
             <button
               type="button"
               class="plain path"
@@ -44,12 +44,4 @@ export const Events = () => {
       {moments.length === 0 ? <p class="empty">Nothing has happened since this page was opened.</p> : null}
     </div>
   )
-}
-
-const marks: Readonly<Record<Tone, Parameters<typeof Mark>[0]["tag"]>> = {
-  good: "Running",
-  busy: "Starting",
-  warn: "Backoff",
-  bad: "GaveUp",
-  rest: "Stopped"
 }

@@ -1,8 +1,4 @@
-import type { Group } from "./model.ts"
-import type { State } from "./wire.ts"
-import { toneOf, wordOf } from "./words.ts"
-
-type Tag = State["_tag"] | Group["state"]
+import { type StateTag as Tag, type Tone, toneOf, wordOf } from "./words.ts"
 
 /** Every state has a shape of its own: colour is not all that tells them apart. */
 const shapes: Readonly<Record<Tag, string>> = {
@@ -34,9 +30,12 @@ export const Mark = ({ tag }: { readonly tag: Tag }) => {
   )
 }
 
-export const StateWord = ({ tag }: { readonly tag: Tag }) => (
-  <span class={`state ${toneOf(tag)}`}>
-    <Mark tag={tag} />
-    {wordOf(tag)}
+export const StateWord = ({ tag }: { readonly tag: Tag }) => <Said word={wordOf(tag)} tone={toneOf(tag)} mark={tag} />
+
+/** A state in other words than its own. */
+export const Said = ({ mark, tone, word }: { readonly word: string; readonly tone: Tone; readonly mark: Tag }) => (
+  <span class={`state ${tone}`}>
+    <Mark tag={mark} />
+    {word}
   </span>
 )

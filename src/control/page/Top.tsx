@@ -21,6 +21,19 @@ const Bar = () => (
     <Counts />
     <Totals />
     <div class="right">
+      {app.hasCluster.value
+        ? (
+          <button
+            type="button"
+            class="switch"
+            aria-pressed={app.isClusterOpen.value}
+            title={app.isClusterOpen.value ? "Back to the tree (c)" : "All nodes of the cluster (c)"}
+            onClick={app.toggleCluster}
+          >
+            Cluster
+          </button>
+        )
+        : null}
       {app.server.value?.readOnly
         ? <span class="badge" title="Nothing can be changed from this page">read-only</span>
         : null}
@@ -29,7 +42,7 @@ const Bar = () => (
         id="filter"
         type="search"
         placeholder="Filter  /"
-        aria-label="Filter the tree by name or state"
+        aria-label={`Filter the ${app.isClusterOpen.value ? "cluster" : "tree"} by name or state`}
         value={app.filter.value}
         onInput={(event) => {
           app.filter.value = event.currentTarget.value

@@ -1,6 +1,6 @@
 /** Calls of the server that answer once. */
 import { parse } from "./feed.ts"
-import type { Answer, Details } from "./wire.ts"
+import type { Answer, ClusterSnapshot, Details } from "./wire.ts"
 
 export type Outcome =
   | { readonly _tag: "Done"; readonly text: string }
@@ -31,6 +31,27 @@ export const details = async (path: string): Promise<Details | undefined> => {
   }
 }
 
+export type ClusterAnswer =
+  | { readonly _tag: "Snapshot"; readonly snapshot: ClusterSnapshot }
+  /** The application is no node of a cluster. */
+  | { readonly _tag: "None" }
+  | { readonly _tag: "Failed"; readonly why: string }
+
+export const cluster = async (signal: AbortSignal): Promise<ClusterAnswer> => {
+  try {
+    const response = await fetch("/api/cluster", { signal })
+    const text = await response.text()
+    return response.ok ? { _tag: "Snapshot", snapshot: parse(text) } : noCluster(parse(text), response.status)
+  } catch {
+    return { _tag: "Failed", why: "The supervisor does not answer." }
+  }
+}
+
+const noCluster = (answer: unknown, status: number): ClusterAnswer =>
+  has(answer, "_tag") && answer._tag === "ClusterUnavailable" && !has(answer, "detail")
+    ? { _tag: "None" }
+    : { _tag: "Failed", why: detailOf(answer) ?? messageOf(answer) ?? `It is refused with ${status}.` }
+
 export const post = async (verb: Verb, body: unknown): Promise<Outcome> => {
   try {
     const response = await fetch(`/api/${verb}`, {
@@ -48,6 +69,8 @@ export const post = async (verb: Verb, body: unknown): Promise<Outcome> => {
 
 const has = <K extends string>(u: unknown, key: K): u is Record<K, unknown> =>
   typeof u === "object" && u !== null && key in u
+
+const detailOf = (u: unknown): string | undefined => has(u, "detail") ? String(u.detail) : undefined
 
 const messageOf = (u: unknown): string | undefined => has(u, "message") ? String(u.message) : undefined
 

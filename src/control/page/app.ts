@@ -52,6 +52,12 @@ export const dialog: Signal<Dialog | undefined> = signal(undefined)
 export const activities: Signal<ReadonlyArray<Activity>> = signal([])
 export const details: Signal<Details | undefined> = signal(undefined)
 
+/** Whether the application is a node of a cluster, and whether that is what is looked at. */
+const isNode: Signal<boolean> = signal(false)
+const wantsCluster: Signal<boolean> = signal(false)
+export const hasCluster: ReadonlySignal<boolean> = isNode
+export const isClusterOpen: ReadonlySignal<boolean> = computed(() => isNode.value && wantsCluster.value)
+
 export const isReadOnly: ReadonlySignal<boolean> = computed(() => server.value?.readOnly ?? true)
 
 export const visible: ReadonlySignal<ReadonlyArray<rows.Row>> = computed(() => {
@@ -126,8 +132,12 @@ export const connect = (): void => {
       status.value = next
     },
     on: {
-      hello: (hello: { readonly server: ServerInfo }) => {
+      hello: (hello: { readonly server: ServerInfo; readonly isNode: boolean }) => {
         server.value = hello.server
+        isNode.value = hello.isNode
+      },
+      cluster: (cluster: { readonly isNode: boolean }) => {
+        isNode.value = cluster.isNode
       },
       change: hear,
       usage: (sample: Usages) => {
@@ -197,6 +207,15 @@ export const toggle = (path: string, isCollapsed: boolean = !collapsed.value.has
   if (isCollapsed) next.add(path)
   else next.delete(path)
   collapsed.value = next
+}
+
+export const toggleCluster = (): void => {
+  if (isNode.value) wantsCluster.value = !wantsCluster.value
+}
+
+/** It is no node any more. */
+export const leaveCluster = (): void => {
+  isNode.value = false
 }
 
 // ------------------------------------------------------------------------------------------------------- what is done

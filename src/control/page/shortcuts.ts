@@ -24,13 +24,27 @@ const onKeyDown = (event: KeyboardEvent): void => {
 /** Out of a field it clears that first. */
 const escape = ({ target }: KeyboardEvent): void => {
   if (target instanceof HTMLInputElement && target.id === "filter") app.filter.value = ""
-  app.isOpen.value = false
-  queueMicrotask(() => focus(".tree [tabindex='0']"))
+  else if (app.isClusterOpen.value) app.toggleCluster()
+  else app.isOpen.value = false
+  toMain()
+}
+
+/** To the tree or the cluster, whichever is there. */
+const toMain = (): void => queueMicrotask(() => focus(".tree [tabindex='0'], .cluster .body"))
+
+const openCluster = (): boolean => {
+  if (!app.hasCluster.value) return false
+  app.toggleCluster()
+  toMain()
+  return true
 }
 
 const press = (key: string): boolean => {
   if (key === "?") app.dialog.value = { _tag: "Help" }
   else if (key === "/") focus("#filter")
+  else if (key === "c") return openCluster()
+  // What is selected in the tree is not in sight.
+  else if (app.isClusterOpen.value) return false
   else if (key === "f") openFind()
   else if (key >= "1" && key <= "4") openTab(tabs[Number(key) - 1]!)
   else return act(key)

@@ -4,12 +4,15 @@ import type { ChildSnapshot, ExitRecord, Snapshot } from "../../Snapshot.ts"
 import type { Strategy } from "../../Strategy.ts"
 import type { SupervisorEvent } from "../../SupervisorEvent.ts"
 import type { Answer, Details, ServerInfo } from "../ControlApi.ts"
+import type { ClusterChild, ClusterSnapshot } from "../ClusterSchema.ts"
 import type { LogEntry, LogLine, LogStream } from "../../process/LogStore.ts"
 
 export type {
   Answer,
   CauseInfo,
   ChildSnapshot,
+  ClusterChild,
+  ClusterSnapshot,
   Details,
   ExitInfo,
   ExitRecord,

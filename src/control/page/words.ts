@@ -31,8 +31,21 @@ const states: Readonly<Record<State["_tag"] | Group["state"], readonly [word: st
   Failed: ["failed", "bad"]
 }
 
-export const wordOf = (tag: keyof typeof states): string => states[tag][0]
-export const toneOf = (tag: keyof typeof states): Tone => states[tag][1]
+export type StateTag = keyof typeof states
+
+export const isState = (tag: string): tag is StateTag => Object.hasOwn(states, tag)
+export const saidOf = (tag: StateTag): readonly [word: string, tone: Tone] => states[tag]
+export const wordOf = (tag: StateTag): string => states[tag][0]
+export const toneOf = (tag: StateTag): Tone => states[tag][1]
+
+/** The state whose mark stands for all of one tone. */
+export const markOf: Readonly<Record<Tone, StateTag>> = {
+  good: "Running",
+  busy: "Starting",
+  warn: "Backoff",
+  bad: "GaveUp",
+  rest: "Stopped"
+}
 
 const two = (n: number): string => String(n).padStart(2, "0")
 

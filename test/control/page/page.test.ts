@@ -1,9 +1,11 @@
 /** The page in a real browser, against the real server and real processes. */
 import { afterAll, assert, beforeAll, describe, it } from "@effect/vitest"
-import { Effect, Schedule } from "effect"
+import { Effect, Exit, Schedule, Scope, Stream } from "effect"
 import { ProcessManager, RestartPolicy, Runnable } from "effect-supervisor"
+import type { ClusterSchema } from "effect-supervisor/control"
 import { Command, Job } from "effect-supervisor/process"
 import type { Browser, Page } from "playwright-core"
+import { announce } from "../../../src/control/internal/clusters.ts"
 import { build, freePort, launch, open, type Opened, row, serve, type Served, textOf, until } from "./support.ts"
 
 const hostile =
@@ -74,6 +76,53 @@ const has = async (selector: string, text: string | RegExp) => {
 }
 const focused = () =>
   page.evaluate(() => document.activeElement?.getAttribute("data-path") ?? document.activeElement?.id ?? "")
+
+/** Of names and roles. */
+const problems = (page: Page): Promise<ReadonlyArray<string>> =>
+  page.evaluate(() => {
+    const found: Array<string> = []
+    for (
+      const element of document.querySelectorAll("button, input, select, [role=dialog], [role=treegrid], [role=log]")
+    ) {
+      const label = element.getAttribute("aria-label") ?? element.textContent.trim()
+      const labelled = element.closest("label")?.textContent.trim()
+      if (label === "" && !labelled) found.push(`no name: ${element.outerHTML.slice(0, 80)}`)
+    }
+    for (const cell of document.querySelectorAll("[role$=cell], [role$=header]")) {
+      if (cell.parentElement?.getAttribute("role") !== "row") found.push("a cell outside of a row")
+    }
+    for (const row of document.querySelectorAll("[role=row]")) {
+      if (row.closest("[role=treegrid], [role=table]") === null) found.push("a row outside of the grid")
+    }
+    const ids = Array.from(document.querySelectorAll("[id]"), ({ id }) => id)
+    if (new Set(ids).size !== ids.length) found.push("an id is there twice")
+    if (document.documentElement.lang === "") found.push("no language")
+    return found
+  })
+
+/** Texts that do not stand out from their ground. */
+const tooFaint = (page: Page): Promise<ReadonlyArray<string>> =>
+  page.evaluate(() => {
+    const channel = (c: number) => (c /= 255) <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4
+    const parse = (color: string) => (color.match(/[\d.]+/g) ?? []).map(Number)
+    const luminance = ([r, g, b]: Array<number>) => 0.2126 * channel(r!) + 0.7152 * channel(g!) + 0.0722 * channel(b!)
+    const ground = (element: Element | null): Array<number> => {
+      for (; element !== null; element = element.parentElement) {
+        const color = parse(getComputedStyle(element).backgroundColor)
+        if (color.length === 3 || color[3] === 1) return color
+      }
+      return [255, 255, 255]
+    }
+    const found = new Set<string>()
+    for (const element of document.querySelectorAll("body *")) {
+      const own = Array.from(element.childNodes).some((node) => node.nodeType === 3 && node.textContent!.trim() !== "")
+      if (!own || element.closest(":disabled, svg") !== null || element.getClientRects().length === 0) continue
+      const [a, b] = [luminance(parse(getComputedStyle(element).color)), luminance(ground(element))]
+      const contrast = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05)
+      if (contrast < 4.5) found.add(`${element.className || element.tagName} ${contrast.toFixed(2)}`)
+    }
+    return Array.from(found)
+  })
 
 describe("The page", () => {
   it("shows the tree: every child with its state in words, and where it stands", async () => {
@@ -264,58 +313,14 @@ describe("The page", () => {
   })
 
   it("everything that can be used has a name, and roles fit together", async () => {
-    const problems = await page.evaluate(() => {
-      const found: Array<string> = []
-      for (
-        const element of document.querySelectorAll("button, input, select, [role=dialog], [role=treegrid], [role=log]")
-      ) {
-        const label = element.getAttribute("aria-label") ?? element.textContent.trim()
-        const labelled = element.closest("label")?.textContent.trim()
-        if (label === "" && !labelled) found.push(`no name: ${element.outerHTML.slice(0, 80)}`)
-      }
-      for (const cell of document.querySelectorAll("[role=gridcell], [role=columnheader]")) {
-        if (cell.parentElement?.getAttribute("role") !== "row") found.push("a cell outside of a row")
-      }
-      for (const row of document.querySelectorAll("[role=row]")) {
-        if (row.closest("[role=treegrid]") === null) found.push("a row outside of the grid")
-      }
-      const ids = Array.from(document.querySelectorAll("[id]"), ({ id }) => id)
-      if (new Set(ids).size !== ids.length) found.push("an id is there twice")
-      if (document.documentElement.lang === "") found.push("no language")
-      return found
-    })
-    assert.deepStrictEqual(problems, [])
+    assert.deepStrictEqual(await problems(page), [])
   })
 
   it.each(["light", "dark"] as const)(
     "text stands out enough from its ground (%s): 4.5 to 1 at least",
     async (colorScheme) => {
       await page.emulateMedia({ colorScheme })
-      const faint = await page.evaluate(() => {
-        const channel = (c: number) => (c /= 255) <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4
-        const parse = (color: string) => (color.match(/[\d.]+/g) ?? []).map(Number)
-        const luminance = ([r, g, b]: Array<number>) =>
-          0.2126 * channel(r!) + 0.7152 * channel(g!) + 0.0722 * channel(b!)
-        const ground = (element: Element | null): Array<number> => {
-          for (; element !== null; element = element.parentElement) {
-            const color = parse(getComputedStyle(element).backgroundColor)
-            if (color.length === 3 || color[3] === 1) return color
-          }
-          return [255, 255, 255]
-        }
-        const found = new Set<string>()
-        for (const element of document.querySelectorAll("body *")) {
-          const own = Array.from(element.childNodes).some((node) =>
-            node.nodeType === 3 && node.textContent!.trim() !== ""
-          )
-          if (!own || element.closest(":disabled, svg") !== null || element.getClientRects().length === 0) continue
-          const [a, b] = [luminance(parse(getComputedStyle(element).color)), luminance(ground(element))]
-          const contrast = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05)
-          if (contrast < 4.5) found.add(`${element.className || element.tagName} ${contrast.toFixed(2)}`)
-        }
-        return Array.from(found)
-      })
-      assert.deepStrictEqual(faint, [])
+      assert.deepStrictEqual(await tooFaint(page), [])
     }
   )
 
@@ -377,4 +382,180 @@ describe("A narrow page", () => {
     await row(page, "web/stubborn").waitFor()
     await close()
   }, 15_000)
+})
+
+const clusterChild = (name: string, node: string, more: Partial<ClusterSchema.ClusterChild> = {}) => ({
+  name,
+  kind: "singleton",
+  node,
+  state: "Running",
+  token: 1,
+  restarts: 0,
+  claimedAt: 1,
+  updatedAt: 2,
+  wanted: true,
+  cause: undefined,
+  ...more
+})
+
+const clusterNode = (node: string) => ({ node, startedAt: 1, seenMillisAgo: 40 })
+
+const refused = {
+  kind: "Fail",
+  tag: undefined,
+  message: "<img src=x onerror=alert(1)> connect ECONNREFUSED",
+  pretty: "Error: connect ECONNREFUSED"
+} as const
+
+const twoNodes: ClusterSchema.ClusterSnapshot = {
+  nodes: [clusterNode("west:2"), clusterNode("east:1")],
+  children: [
+    clusterChild("mailer", "east:1", { token: 4, restarts: 3, state: "Backoff", cause: refused }),
+    clusterChild("room-10", "west:2", { kind: "keyed" }),
+    clusterChild("room-2", "west:2", { kind: "keyed" }),
+    clusterChild("billing", "north:3")
+  ]
+}
+
+describe("A node of a cluster", () => {
+  let scope: Scope.Closeable
+  let snapshot: ClusterSchema.Source["snapshot"]
+  let questions: number
+  let other: Opened
+
+  beforeAll(async () => {
+    scope = Scope.makeUnsafe()
+    snapshot = Effect.succeed(twoNodes)
+    questions = 0
+    const asked = Effect.suspend(() => {
+      questions++
+      return snapshot
+    })
+    const source = { snapshot: asked, events: Stream.never }
+    await Effect.runPromise(Effect.provideService(announce(source), Scope.Scope, scope))
+    other = await open(browser, served)
+  }, 15_000)
+
+  afterAll(async () => {
+    await other.close()
+    await Effect.runPromise(Scope.close(scope, Exit.void))
+  })
+
+  const lines = async () =>
+    (await other.page.locator(".cluster .body .row").allInnerTexts()).map((text) => text.replaceAll(/\s+/g, " ").trim())
+  const toggle = () => other.page.getByRole("button", { name: "Cluster", exact: true })
+
+  it("shows all nodes and what is on them, once it is asked to by its key", async () => {
+    assert.strictEqual(await toggle().getAttribute("aria-pressed"), "false")
+    assert.strictEqual(questions, 0, "nobody looks yet")
+    await other.page.keyboard.press("?")
+    assert.include(await textOf(other.page, "dialog"), "c the cluster, or the tree")
+    await other.page.keyboard.press("Escape")
+    await other.page.keyboard.press("c")
+    await until("the lines", async () => (await lines()).length === 7)
+    assert.deepStrictEqual(await lines(), [
+      "east:1 seen now 1 child",
+      "mailer backing off singleton 4 3 <img src=x onerror=alert(1)> connect ECONNREFUSED",
+      "west:2 seen now 2 children",
+      "room-2 running keyed 1 0",
+      "room-10 running keyed 1 0",
+      "on no node that lives 1 child",
+      "billing was running singleton 1 0"
+    ])
+    assert.strictEqual(await textOf(other.page, ".sums"), "2 running 0 moving 1 backing off 1 down 0 at rest")
+    assert.strictEqual(await other.page.locator(".tree").count(), 0)
+    const focus = await other.page.evaluate(() => document.activeElement?.className)
+    assert.strictEqual(focus, "body", "it is scrolled by keys")
+  })
+
+  it("goes on with what is there by then, and nothing moves but what has changed", async () => {
+    const places = () =>
+      other.page.evaluate(() =>
+        Array.from(document.querySelectorAll(".cluster .row"), (row) => {
+          const { top } = row.getBoundingClientRect()
+          return [row.getAttribute("data-child") ?? row.getAttribute("data-node") ?? "", top]
+        })
+      )
+    const before = await places()
+    const children = twoNodes.children.map((child) => ({ ...child, state: "Stopping", token: 7, cause: undefined }))
+    snapshot = Effect.succeed({ nodes: twoNodes.nodes.toReversed(), children: children.toReversed() })
+    await until("the new state", async () => (await lines())[1] === "mailer stopping singleton 7 3")
+    assert.deepStrictEqual(await places(), before)
+  })
+
+  it("has names, roles and contrast, and on a narrow page is no wider than that", async () => {
+    assert.deepStrictEqual(await problems(other.page), [])
+    for (const colorScheme of ["light", "dark"] as const) {
+      await other.page.emulateMedia({ colorScheme })
+      assert.deepStrictEqual(await tooFaint(other.page), [])
+    }
+    await other.page.setViewportSize({ width: 390, height: 844 })
+    const overflow = await other.page.evaluate(() => {
+      const { clientWidth, scrollWidth } = document.documentElement
+      return scrollWidth - clientWidth
+    })
+    assert.strictEqual(overflow, 0)
+    assert.deepStrictEqual(await tooFaint(other.page), [])
+    await other.page.setViewportSize({ width: 1280, height: 800 })
+  })
+
+  it("is filtered as the tree is, and keys for what is selected there do nothing here", async () => {
+    await other.page.keyboard.press("/")
+    await other.page.keyboard.type("billing")
+    await until("only what matches", async () => (await lines()).length === 2)
+    await other.page.keyboard.press("Escape")
+    await until("all again", async () => (await lines()).length === 7)
+    await other.page.keyboard.press("x")
+    assert.strictEqual(await other.page.getByRole("dialog").count(), 0)
+  })
+
+  it("a page that nobody sees asks nothing, and asks one question at a time", async () => {
+    const hide = (isHidden: boolean) =>
+      other.page.evaluate((isHidden) => {
+        Object.defineProperty(document, "hidden", { configurable: true, get: () => isHidden })
+        document.dispatchEvent(new Event("visibilitychange"))
+      }, isHidden)
+    await hide(true)
+    await other.page.waitForTimeout(200)
+    const before = questions
+    await other.page.waitForTimeout(2300)
+    assert.strictEqual(questions, before)
+    snapshot = Effect.never
+    await hide(false)
+    await until("it asks", async () => questions === before + 1)
+    await hide(false)
+    await other.page.waitForTimeout(2300)
+    assert.strictEqual(questions, before + 1)
+  })
+
+  it("is left by its key, and what was asked is let go", async () => {
+    assert.deepStrictEqual(other.faults, [])
+    await other.page.keyboard.press("Escape")
+    await other.page.locator(".tree").waitFor()
+    const before = questions
+    await other.page.waitForTimeout(2300)
+    assert.strictEqual(questions, before)
+    assert.deepStrictEqual(other.faults, [])
+  })
+
+  it("a storage that is away is told with its words, and what was seen stays", async () => {
+    snapshot = Effect.succeed(twoNodes)
+    const told = async (text: string) =>
+      (await other.page.getByRole("alert").allInnerTexts()).some((told) => told.trim() === text)
+    await toggle().click()
+    await until("the lines", async () => (await lines()).length === 7)
+    snapshot = Effect.fail({ message: "the storage is away" })
+    await until("its words", () => told("The cluster cannot be shown: the storage is away What you see is as it was."))
+    assert.strictEqual((await lines()).length, 7)
+  })
+
+  it("a page of what is no node any more shows nothing of it, and the tree again", async () => {
+    await Effect.runPromise(Scope.close(scope, Exit.void))
+    await other.page.locator(".tree").waitFor()
+    await toggle().waitFor({ state: "detached" })
+    await other.page.keyboard.press("c")
+    assert.strictEqual(await other.page.locator(".cluster").count(), 0)
+    await other.page.keyboard.press("?")
+    assert.notInclude(await textOf(other.page, "dialog"), "cluster")
+  })
 })

@@ -1,10 +1,11 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Deferred, Effect, Exit, Redacted } from "effect"
+import { Deferred, Effect, Exit, Redacted, Stream } from "effect"
 import { Control, ProcessManager, Runnable, Supervisor } from "effect-supervisor"
 import { ControlClient, ControlServer, Dashboard } from "effect-supervisor/control"
 import { Command, Job, NodeJobs } from "effect-supervisor/process"
 import { createHash } from "node:crypto"
 import * as Net from "node:net"
+import { announce } from "../../../src/control/internal/clusters.ts"
 import { temporarySocket } from "../support.ts"
 import { type Answer, ask, enter, freePort, known, listen, page, post, said, serve, tagOf } from "./support.ts"
 
@@ -23,6 +24,9 @@ const operations = [
   "shutdown",
   "shutdownNow"
 ]
+
+/** How a question failed. */
+const failureOf = (answer: Answer) => [answer.status, tagOf(answer), said(answer).detail]
 
 /** What became of each child. */
 const outcomes = (answer: Answer) => said(answer).map(({ _tag, outcome, path }) => `${path} ${_tag} ${outcome}`)
@@ -331,6 +335,25 @@ describe("questions", () => {
       assert.deepStrictEqual(status, JSON.parse(JSON.stringify(yield* at.handle.status)))
       const info = said(yield* known(at, { path: "/api/info?path=web/cache" }))
       assert.deepStrictEqual([info.path, info.child.state._tag, info.job], ["web/cache", "Running", undefined])
+    }))
+
+  it.live("the cluster, and who listens is told when the tree has joined one", () =>
+    Effect.gen(function*() {
+      const at = yield* serve()
+      assert.deepStrictEqual(failureOf(yield* known(at, { path: "/api/cluster" })), [
+        503,
+        "ClusterUnavailable",
+        undefined
+      ])
+      const { until } = yield* listen(at, "/api/watch")
+      const [hello] = yield* until((seen) => seen.length > 0)
+      assert.isFalse(hello!.data.isNode)
+      const away = new Error("connect ECONNREFUSED")
+      yield* announce({ snapshot: Effect.fail(away), events: Stream.empty })
+      const seen = yield* until((seen) => seen.some(({ event }) => event === "cluster"))
+      assert.isTrue(seen.find(({ event }) => event === "cluster")!.data.isNode)
+      const answer = failureOf(yield* known(at, { path: "/api/cluster" }))
+      assert.deepStrictEqual(answer, [503, "ClusterUnavailable", away.message])
     }))
 
   it.live("neither the environment of a job nor what is redacted is in any answer", () =>

@@ -137,6 +137,8 @@ export interface Said {
   readonly name: string
   readonly path: string
   readonly message: string
+  readonly detail: string | undefined
+  readonly isNode: boolean
   readonly count: number
   readonly text: string
   readonly outcome: string

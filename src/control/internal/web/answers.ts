@@ -40,13 +40,16 @@ export const json = (value: unknown, status = 200): Response => HttpServerRespon
 export const text = (value: string, status = 200): Response =>
   HttpServerResponse.text(`${value}\n`, { status, contentType: "text/plain; charset=utf-8" })
 
-/** Of what a call fails with: its tag and its message, which says what to do. */
-export const failure = (error: { readonly _tag: string; readonly message: string }): Response => {
+/** Of what a call fails with: its tag, its message, which says what to do, and its detail, which is in the message. */
+export const failure = (
+  error: { readonly _tag: string; readonly message: string; readonly detail?: unknown }
+): Response => {
   if (error instanceof Refusal) {
     const { headers, message, status, tag } = error
     return HttpServerResponse.setHeaders(json({ _tag: tag, message }, status), headers ?? {})
   }
-  return json({ _tag: error._tag, message: error.message }, statuses[error._tag] ?? 400)
+  const { _tag, detail, message } = error
+  return json({ _tag, message, detail }, statuses[_tag] ?? 400)
 }
 
 export const internalError: Response = json(

@@ -14,11 +14,13 @@ import type { LogEntry, LogLine } from "../../../process/LogStore.ts"
 import type { Snapshot } from "../../../Snapshot.ts"
 import type { SupervisorEvent } from "../../../SupervisorEvent.ts"
 import type { ServerInfo } from "../../ControlApi.ts"
+import * as clusters from "../clusters.ts"
 import * as answers from "./answers.ts"
 import type { CallTag, Failure } from "./calls.ts"
 import { badRequest, notJson, type Refusal, tooLarge, tooMany } from "./refusal.ts"
 import type { Answer, Options } from "./routes.ts"
 import * as sse from "./sse.ts"
+import { interval } from "./usage.ts"
 
 type Named = ReadonlyArray<readonly [name: string, answer: Answer]>
 
@@ -99,13 +101,24 @@ const limited = (most: number): (answer: Answer) => Answer => {
 
 const failed = ({ _tag, message }: Failure) => Stream.succeed(sse.message("failed", { _tag, message }))
 
+/** A tree is served before it has joined its cluster: this tells who looks already. */
+const joined = (isNode: boolean): Stream.Stream<string> =>
+  Stream.tick(interval).pipe(
+    Stream.mapEffect(() => clusters.isNode),
+    (later) => Stream.concat(Stream.succeed(isNode), later),
+    Stream.changes,
+    Stream.drop(1),
+    Stream.map((isNode) => sse.message("cluster", { isNode }))
+  )
+
 const watch = ({ caller, usage }: Options): Answer =>
   Effect.gen(function*() {
     const server = (yield* caller.call("server", {})) as ServerInfo
     const feed = yield* caller.feed<SupervisorEvent | Snapshot>("watch", {})
     const changes = sse.paced(feed, (changes) => sse.message("change", changes), sse.rest)
-    const hello = Stream.succeed(sse.message("hello", { server, readOnly: server.readOnly }))
-    return sse.response(Stream.catch(Stream.concat(hello, changes), failed), usage)
+    const isNode = yield* clusters.isNode
+    const hello = Stream.succeed(sse.message("hello", { server, readOnly: server.readOnly, isNode }))
+    return sse.response(Stream.catch(Stream.concat(hello, changes), failed), Stream.merge(usage, joined(isNode)))
   })
 
 const logs = ({ caller }: Options): Answer =>

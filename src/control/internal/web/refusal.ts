@@ -60,5 +60,6 @@ export const statuses: Readonly<Record<string, number>> = {
   DuplicateChild: 409,
   MaxChildrenReached: 409,
   DeclareFailed: 409,
-  TooManyRequests: 429
+  TooManyRequests: 429,
+  ClusterUnavailable: 503
 }
