@@ -263,7 +263,7 @@ describe("the README", () => {
   it("shows no code that is not in an example that runs", () => {
     for (const snippet of snippets) {
       assert.isTrue(
-        [...names, "cluster/node.ts"].some((name) => codeOf(name).includes(snippet)),
+        [...names, "cluster/node.ts", "app/supervisor.config.ts"].some((name) => codeOf(name).includes(snippet)),
         `in no example:\n${snippet}`
       )
     }
