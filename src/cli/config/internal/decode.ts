@@ -6,6 +6,7 @@ import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import type * as SchemaAST from "effect/SchemaAST"
 import * as SchemaIssue from "effect/SchemaIssue"
+import { own } from "./expand.ts"
 import { type Problems, suggest, type Where } from "./problems.ts"
 
 type Keys = ReadonlyArray<PropertyKey>
@@ -41,7 +42,7 @@ const report = (ast: SchemaAST.AST, keys: Keys, message: string, options: Option
   const place = where([...at, ...keys])
   if (message === "Expected no excess property") {
     const key = String(keys.at(-1))
-    const reason = reasons[key]
+    const reason = own(reasons, key)
     const known = knownKeys(ast, keys.slice(0, -1))
     problems.add(
       "Unsupported",
