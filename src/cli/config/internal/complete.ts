@@ -23,7 +23,7 @@ import { reveal } from "./secrets.ts"
 type Files = FileSystem.FileSystem | Path.Path
 
 /** Among so many names one is looked for that may have been meant: a large file has to be told of in time. */
-const maxOthers = 300
+const maxOthers = 100
 
 /** The whole configuration. It is of use only if no problem was found. */
 export const complete: (draft: Draft, base: Base) => Effect.Effect<SupervisorConfig, never, Files> = Effect.fnUntraced(

@@ -31,7 +31,12 @@ export const decode = <A>(schema: Schema.Schema<A>, value: unknown, options: Opt
   const exit = decoder(value, { errors: "all", onExcessProperty: "error" })
   if (Exit.isSuccess(exit)) return exit.value
   const error = Option.getOrUndefined(Exit.findErrorOption(exit))
-  for (const { message, path = [] } of error === undefined ? [] : format(error.issue).issues) {
+  if (error === undefined) {
+    // A getter of its has thrown.
+    options.problems.add("WrongValue", options.where(options.at), "it cannot be read", "Write plain values")
+    return undefined
+  }
+  for (const { message, path = [] } of format(error.issue).issues) {
     report(schema.ast, path.map((part) => typeof part === "object" ? part.key : part), message, options)
   }
   return undefined

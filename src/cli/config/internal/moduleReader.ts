@@ -110,16 +110,22 @@ export const read: (
       path: keys.map(String).join("."),
       line: keys.map((key) => lines.get(String(key))).findLast((line) => line !== undefined)
     })
-    const cleaned = Result.try({ try: () => clean(value, 0), catch: (error) => error })
-    if (Result.isFailure(cleaned)) {
-      const { failure } = cleaned
+    const readable = Result.try({
+      try: () => {
+        const given = clean(value, 0)
+        return { given, part: partOf(given) }
+      },
+      catch: (error) => error
+    })
+    if (Result.isFailure(readable)) {
+      const { failure } = readable
       const place = { path: "", line: lineOfError(failure, file) }
       problems.add("WrongValue", place, `its default export cannot be read: ${said(failure)}`, "Export plain values")
       return undefined
     }
-    const given = cleaned.success
+    const { given, part } = readable.success
     // What is wrong with the whole does not hide what is wrong with its parts.
-    const config: schema.LooseConfig = decode(schema.config, given, { problems, where, at: [] }) ?? partOf(given)
+    const config: schema.LooseConfig = decode(schema.config, given, { problems, where, at: [] }) ?? part
     const children = Object.entries(config.children).flatMap(([name, child]) => readChild(name, child, problems, where))
     const understood = new Set(children.map(({ group }) => group))
     if (children.length === 0 && problems.list.length === 0) {
