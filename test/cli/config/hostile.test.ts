@@ -212,9 +212,10 @@ describe("A module", () => {
         c: { command: { shell: "x\\0" } },
         d: { command: "x", ready: { exec: ["x", "\\0"] } }
       } }`))
-      assert.sameMembers(found.map((line) => line.replace(/^supervisor\.config\.mjs(:\d+)?: children\./, "")), [
-        ...["a.command", "a.cwd", "a.env.A", "a.stop", "b.command", "c.command", "d.command"].map((path) => path + nul)
-      ])
+      assert.sameMembers(
+        found.map((line) => line.replace(/^supervisor\.config\.mjs(:\d+)?: children\./, "")),
+        ["a.command", "a.cwd", "a.env.A", "a.stop", "b.command", "c.command", "d.command"].map((path) => path + nul)
+      )
       assert.deepStrictEqual(yield* problems(compose(`a: {command: "x \\0", log_location: "a\\0"}`)), [
         `process-compose.yaml:2: processes.a.log_location${nul}`,
         `process-compose.yaml:2: processes.a.command${nul}`

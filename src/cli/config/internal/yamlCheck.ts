@@ -16,6 +16,8 @@ export interface Finding {
 /** How many maps may be merged, all in all: maps of merged maps grow with every step. */
 const maxMerges = 10_000
 
+const atOf = (node: unknown): number => (node as Node).range?.[0] ?? 0
+
 const isMerge = ({ key }: Pair): boolean => isScalar(key) && key.type === "PLAIN" && key.source === "<<"
 
 export const check = (document: Document): ReadonlyArray<Finding> => {
@@ -23,7 +25,6 @@ export const check = (document: Document): ReadonlyArray<Finding> => {
   /** How many maps each map merges, those that they merge themselves included. */
   const merged = new Map<unknown, number>()
   const target = (node: unknown): unknown => isAlias(node) ? node.resolve(document) : node
-  const atOf = (node: unknown): number => (node as Node).range?.[0] ?? 0
   visit(document, {
     Map(_, map) {
       for (const key of repeated(map.items)) {
