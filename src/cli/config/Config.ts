@@ -142,8 +142,8 @@ const read = Effect.fnUntraced(function*(file: string, options: LoadOptions, pro
     return undefined
   }
   const text = yield* readText(file)
-  if (text === undefined) {
-    problems.add("File", nowhere, "it cannot be read", "Give permission to read it")
+  if (typeof text !== "string") {
+    problems.add("File", nowhere, `it ${text.what}`, text.advice)
     return undefined
   }
   const { dotEnv = true, environment = process.env, ports } = options

@@ -9,6 +9,7 @@
 import * as Data from "effect/Data"
 import * as Predicate from "effect/Predicate"
 import type { Tagged } from "../../internal/tagged.ts"
+import { neutralise } from "../internal/escapes.ts"
 
 /**
  * What sort of problem it is: the text cannot be read as its format, a value is not what its key takes, a key is unknown
@@ -54,7 +55,7 @@ export interface Problem {
  * @since 0.1.0
  */
 export const show = ({ advice, file, line, message, path }: Problem): string =>
-  `${file}${line === undefined ? "" : `:${line}`}: ${path === "" ? "" : `${path}: `}${message}. ${advice}.`
+  `${neutralise(file)}${line === undefined ? "" : `:${line}`}: ${path === "" ? "" : `${path}: `}${message}. ${advice}.`
 
 const ConfigNotFoundBase: Tagged<"ConfigNotFound", {
   readonly directory: string
@@ -69,8 +70,8 @@ const ConfigNotFoundBase: Tagged<"ConfigNotFound", {
  */
 export class ConfigNotFound extends ConfigNotFoundBase {
   override get message(): string {
-    return `No configuration was found in ${this.directory}: there is no ${
-      this.tried.join(", ")
+    return `No configuration was found in ${neutralise(this.directory)}: there is no ${
+      neutralise(this.tried.join(", "))
     }. Name the file, or write one: a Procfile with a line such as "web: node server.js" is enough.`
   }
 }

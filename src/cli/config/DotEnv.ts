@@ -8,7 +8,7 @@
  *
  * @since 0.1.0
  */
-import { type Lookup, scan } from "./internal/expand.ts"
+import { type Lookup, maxLength, own, scan } from "./internal/expand.ts"
 
 /**
  * One variable of a file, expanded.
@@ -98,7 +98,8 @@ const readValue = (text: string, from: number): Raw | Omit<BadLine, "line"> => {
  * Values without quotes end at the line's end or at a blank followed by `#`. Single quotes and backticks keep everything
  * as it is. In double quotes `\n`, `\r`, `\t`, `\"`, `\\` and `\$` are what they are elsewhere. `$NAME`, `${NAME}`,
  * `${NAME:-default}` (unset or empty) and `${NAME-default}` (unset) are expanded, but in single quotes; what is unset
- * is empty. A name is looked for in `environment` first, then among the variables above it.
+ * is empty. A name is looked for in `environment` first, then among the variables above it. Defaults stand in defaults
+ * at most 100 deep, and all values together have at most 1 MiB of characters: more is a problem.
  *
  * @category parsing
  * @since 0.1.0
@@ -111,7 +112,8 @@ export const parse = (
   const entries: Array<Entry> = []
   const problems: Array<BadLine> = []
   const values = new Map<string, string>()
-  const lookup: Lookup = (name) => environment[name] ?? values.get(name)
+  const lookup: Lookup = (name) => own(environment, name) ?? values.get(name)
+  let left = maxLength
   let line = 1
   for (let at = 0; at < text.length;) {
     const end = lineEnd(text, at)
@@ -125,8 +127,9 @@ export const parse = (
       if ("message" in raw) problems.push({ line: begun, ...raw, message: `${name}: ${raw.message}` })
       else {
         next = raw.next
-        const scanned = raw.kind === "literal" ? raw.text : scan(raw.text, raw.kind, lookup)
+        const scanned = raw.kind === "literal" ? raw.text : scan(raw.text, raw.kind, lookup, left)
         if (typeof scanned === "string") {
+          left -= scanned.length
           values.set(name, scanned)
           entries.push({ name, value: scanned, line: begun })
         } else problems.push({ line: begun, ...scanned, message: `${name}: ${scanned.message}` })

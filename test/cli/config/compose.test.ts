@@ -141,7 +141,7 @@ g: {command: g}`))
         `process-compose.yaml:2: log_level: "log_level" is not supported. Remove it: the command that runs this has an option for it.`,
         `process-compose.yaml:3: vars: "vars" is not supported. Use "environment" and $NAME.`,
         `process-compose.yaml:7: processes.web.is_tty: "is_tty" is not supported. Remove it: processes do not get a terminal.`,
-        `process-compose.yaml:8: processes.web.availabilty: "availabilty" is not known here. Did you mean "availability".`,
+        `process-compose.yaml:8: processes.web.availabilty: "availabilty" is not known here. Perhaps "availability" is meant.`,
         `process-compose.yaml:10: processes.web.availability.exit_on_end: "exit_on_end" is not supported. Remove it: use "restart: exit_on_failure", or end the supervisor from the process.`,
         `process-compose.yaml:12: processes.web.shutdown.parent_only: "parent_only" is not supported. Remove it: a signal always reaches the whole process group, so that nothing is left behind.`,
         `process-compose.yaml:14: processes.web.readiness_probe.http_get.headers: "headers" is not supported. Use an "exec" probe with curl.`
@@ -235,7 +235,7 @@ web:
     databse:
 database: {command: db}`)),
         [
-          `process-compose.yaml:5: processes.web.depends_on.databse: there is no "databse". Did you mean "database".`
+          `process-compose.yaml:5: processes.web.depends_on.databse: there is no "databse". Perhaps "database" is meant.`
         ]
       )
     }))

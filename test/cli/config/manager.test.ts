@@ -6,7 +6,7 @@ import { Command, Jobs, ScriptedSpawner, type Spawner } from "effect-supervisor/
 import { NodeChildProcessSpawner } from "@effect/platform-node"
 import * as Config from "../../../src/cli/config/Config.ts"
 import type { Services } from "../../../src/cli/config/ConfigSpec.ts"
-import { quiet } from "../../support.ts"
+import { captureLogs, quiet } from "../../support.ts"
 import { compose, withFiles, write } from "./support.ts"
 
 /** Programs by the first word of their command: they start, and end when the test says. */
@@ -346,6 +346,34 @@ web: {command: web}`),
           assert.deepStrictEqual(yield* states(handle), { a: "Running", b: "Running", slow: "Running" })
           yield* handle.shutdown
         })
+    ))
+
+  it.live("tells of a child that was not started since another has its name, not of one that is there already", () =>
+    withFiles(
+      {
+        "supervisor.config.mjs": `export default { strategy: "one-for-all", children: {
+          taken: { command: "taken" },
+          a: { command: "a", restart: { policy: "on-failure", delay: 1, jitter: false } },
+          slow: { command: "slow", ready: { log: "ready" } }
+        } }`
+      },
+      (file) => {
+        const world = makeWorld()
+        const { layer, lines } = captureLogs()
+        const warnings = () => lines.filter((line) => line.includes("was not started"))
+        return Effect.gen(function*() {
+          const config = yield* Config.load({ file, environment: {} })
+          yield* Effect.forkScoped(Config.toManager(config, [Runnable.idle("taken")]))
+          yield* started(world, "a", "slow")
+          assert.lengthOf(warnings(), 1)
+          yield* world.exit("a", 1)
+          yield* until("the second start has begun", () => warnings().length === 2)
+          yield* until("all began again", () => world.log.filter((line) => line.startsWith("+")).length === 4)
+          assert.isTrue(warnings().every((line) => line.startsWith("Warn: taken was not started: ")))
+          assert.include(warnings()[0]!, `"taken"`)
+          assert.notInclude(world.log, "+taken")
+        }).pipe(Effect.scoped, Effect.provide(world.layer), Effect.provide(layer))
+      }
     ))
 
   it.live("does not start what is disabled; that can be added by its name", () =>

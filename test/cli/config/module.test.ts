@@ -86,13 +86,14 @@ describe("A supervisor.config.ts", () => {
         `children.fatal.endsAllOnFailure: it cannot end everything by a failure and be restarted. Write restart: "never" beside it.`,
         `children.nothing: it is no child. Write a command line, { command: ... }, { run: ... }, or an Effect, a Layer or a Runnable.`,
         `children.piped.command: it cannot be split into words: The operator "|" needs a shell. Quote what is meant literally, or write { shell: ... }.`,
-        `children.piped.dependsOn.dbb: there is no "dbb". Did you mean "bd".`,
-        `children.web.comand: "comand" is not known here. Did you mean "command".`,
+        `children.piped.dependsOn.dbb: there is no "dbb". Perhaps "bd" is meant.`,
+        `children.web.comand: "comand" is not known here. Perhaps "command" is meant.`,
         `children.web.dependsOn.db: it is not what this takes. Write "started", "ready", "completed" or "succeeded".`,
+        `children.web.dependsOn.db: there is no "db". Perhaps "bd" is meant.`,
         `children.web.ready.http: it is not what this takes. Write a URL with http or https.`,
         `children.web.restart: it is not what this takes. Write "never", "on-failure" or "always".`,
         `children.web.stop.grace: it is not what this takes. Write a duration, such as "5 seconds", or "infinity".`,
-        `dashbord: "dashbord" is not known here. Did you mean "dashboard".`,
+        `dashbord: "dashbord" is not known here. Perhaps "dashboard" is meant.`,
         `strategy: it is not what this takes. Write "one-for-one" or "one-for-all" or "rest-for-one".`
       ])
     }))

@@ -7,33 +7,43 @@ import * as Layer from "effect/Layer"
 import * as Path from "effect/Path"
 import * as Result from "effect/Result"
 import * as Command from "../../../process/Command.ts"
+import type { Word } from "../../../process/Command.ts"
 import * as Runnable from "../../../Runnable.ts"
 import type { CodeSpec, CommandLine, CommandSpec, Condition, ProbeSpec, RestartSpec } from "../ConfigSpec.ts"
 import type { ChildConfig, CodeWork, CommandWork, Dependency, SupervisorConfig } from "../SupervisorConfig.ts"
-import type { Draft, DraftChild, Replica } from "./draft.ts"
+import { type Draft, type DraftChild, type Group, type Groups, isNames, type Replica } from "./draft.ts"
+import { neutralise } from "../../internal/escapes.ts"
 import { type Base, listOf, readFiles, wordsOf } from "./environment.ts"
 import * as graph from "./graph.ts"
 import { hash } from "./hash.ts"
-import { suggest } from "./problems.ts"
+import { suggest, type Where } from "./problems.ts"
 import { policyOf } from "./restart.ts"
+import { reveal } from "./secrets.ts"
 
 type Files = FileSystem.FileSystem | Path.Path
+
+/** Among so many names one is looked for that may have been meant: a large file has to be told of in time. */
+const maxOthers = 100
 
 /** The whole configuration. It is of use only if no problem was found. */
 export const complete: (draft: Draft, base: Base) => Effect.Effect<SupervisorConfig, never, Files> = Effect.fnUntraced(
   function*(draft, base) {
     const path = yield* Path.Path
     const children: Array<ChildConfig> = []
-    for (const child of draft.children) {
-      checkName(child, draft, base)
-      for (const replica of replicasOf(child)) children.push(yield* completeChild(child, replica, draft, base))
+    const groups: Groups = new Map(draft.children.map((child) => [child.group, groupOf(child)]))
+    for (const group of groups.values()) {
+      checkName(group, groups, draft, base)
+      for (const replica of group.replicas) {
+        children.push(yield* completeChild(group.child, replica, groups, draft, base))
+      }
     }
+    for (const [name, needs] of draft.broken) checkNeeds(name, needs, groups, draft, base)
     const { dashboard } = draft
     return {
       file: draft.file,
       format: draft.format,
       name: draft.name ?? (path.basename(draft.directory) || "supervisor"),
-      children: ordered(children, draft, base),
+      children: ordered(children, groups, draft, base),
       options: draft.options,
       logDirectory: draft.logDirectory && path.resolve(draft.directory, draft.logDirectory),
       dashboard: dashboard === true ? {} : dashboard === false ? undefined : dashboard,
@@ -48,24 +58,40 @@ const replicasOf = ({ group, replicas }: DraftChild): ReadonlyArray<Replica> =>
     ? [{ name: group, index: 0 }]
     : Array.from({ length: replicas }, (_, index) => ({ name: `${group}-${index + 1}`, index }))
 
-const checkName = ({ group, replicas }: DraftChild, draft: Draft, { problems }: Base): void => {
-  // oxlint-disable-next-line no-control-regex -- control characters would break every line that names the child
-  if (group.trim() === "" || /[/\u0000-\u001f\u007f]/.test(group)) {
+const groupOf = (child: DraftChild): Group => {
+  const replicas = replicasOf(child)
+  return { child, replicas, spec: child.spec(replicas[0]!) }
+}
+
+/** Such names are those of children that no file knows: who starts the others, who listens for signals. */
+const isReserved = (name: string): boolean => /^\(.*\)$/s.test(name.trim())
+
+const checkName = ({ child, replicas }: Group, groups: Groups, draft: Draft, { problems }: Base): void => {
+  const { group } = child
+  // What a terminal acts on would break every line that names the child.
+  if (group.trim() === "" || /[/\t]/.test(group) || neutralise(group) !== group) {
     const advice = `Take a name of one line without "/"`
     problems.add("WrongValue", draft.where(group), `${JSON.stringify(group)} cannot be a name`, advice)
+  } else if (isReserved(group)) {
+    const advice = "Take one without the parentheses: with them they are the supervisor's own"
+    problems.add("WrongValue", draft.where(group), `"${group}" cannot be a name`, advice)
   }
-  const taken = replicas === undefined ?
-    undefined :
-    draft.children.find((other) =>
-      other.replicas === undefined && replicasOf({ ...other, group, replicas }).some(({ name }) => name === other.group)
-    )
+  const taken = child.replicas === undefined
+    ? undefined
+    : replicas.find(({ name }) => groups.has(name) && groups.get(name)!.child.replicas === undefined)
   if (taken !== undefined) {
-    const message = `one of the replicas of "${group}" would be named "${taken.group}", as another child is`
+    const message = `one of the replicas of "${group}" would be named "${taken.name}", as another child is`
     problems.add("Duplicate", draft.where(group, "replicas"), message, "Give one of them another name")
   }
 }
 
-const completeChild = Effect.fnUntraced(function*(child: DraftChild, replica: Replica, draft: Draft, base: Base) {
+const completeChild = Effect.fnUntraced(function*(
+  child: DraftChild,
+  replica: Replica,
+  groups: Groups,
+  draft: Draft,
+  base: Base
+) {
   const spec = child.spec(replica)
   const where = draft.where(child.group)
   const work = "run" in spec
@@ -89,7 +115,7 @@ const completeChild = Effect.fnUntraced(function*(child: DraftChild, replica: Re
     disabled: spec.disabled ?? false,
     significant: spec.significant ?? false,
     endsAllOnFailure: spec.endsAllOnFailure ?? false,
-    dependsOn: dependencies(child, spec.dependsOn, draft, base),
+    dependsOn: dependencies(child, spec, groups, draft, base),
     work,
     version: ""
   }
@@ -149,6 +175,10 @@ const commandWork = Effect.fnUntraced(function*(
       ? given
       : { ...given, exec: line(given.exec, "command"), cwd: resolve(given.cwd) }
   const { stop = {} } = spec
+  const texts = { cwd: [spec.cwd], envFile: listOf(spec.envFile), logFile: [spec.logFile] } as const
+  for (const [key, values] of Object.entries(texts)) {
+    if (values.some(hasNul)) addNul(draft.where(group, key as keyof typeof texts), base)
+  }
   const work: CommandWork = {
     _tag: "Command",
     command: line(spec.command, "command"),
@@ -169,8 +199,16 @@ const commandWork = Effect.fnUntraced(function*(
     successCodes: spec.successCodes,
     logFile: resolve(spec.logFile)
   }
+  for (const [name, word] of Object.entries(work.env)) {
+    if (hasNul(word)) addNul(draft.where(group, "env", name), base)
+  }
   return work
 })
+
+const hasNul = (word: Word | undefined): boolean => word !== undefined && reveal(word).includes("\0")
+
+const addNul = (where: Where, { problems }: Base): void =>
+  problems.add("WrongValue", where, "there is a NUL character in it", "Take it out: no program can be given one")
 
 /** Words, or a script for a shell. */
 const commandLine = (
@@ -178,14 +216,17 @@ const commandLine = (
   group: string,
   key: "command" | "stop",
   draft: Draft,
-  { problems }: Base
+  base: Base
 ): Exclude<CommandLine, string> => {
+  if ((typeof given === "string" ? [given] : "shell" in given ? [given.shell] : given).some(hasNul)) {
+    addNul(draft.where(group, key), base)
+  }
   if (typeof given !== "string") return given
   const parsed = Command.parse(given)
   if (Result.isFailure(parsed)) {
     const detail = parsed.failure.detail.replace(/ in template part \d+/, "")
     const advice = "Quote what is meant literally, or write { shell: ... }"
-    problems.add(
+    base.problems.add(
       "WrongValue",
       draft.where(group, key),
       `it cannot be split into words: ${detail}`,
@@ -199,10 +240,8 @@ const commandLine = (
 
 // ----------------------------------------------------------------------------------------------------- dependencies
 
-const needsOf = (given: CommandSpec["dependsOn"]): ReadonlyArray<readonly [string, Condition]> =>
-  isNames(given) ? given.map((name) => [name, "ready"] as const) : Object.entries(given ?? {})
-
-const isNames = (given: CommandSpec["dependsOn"]): given is ReadonlyArray<string> => Array.isArray(given)
+const needsOf = ({ dependsOn }: CommandSpec | CodeSpec): ReadonlyArray<readonly [string, Condition]> =>
+  isNames(dependsOn) ? dependsOn.map((name) => [name, "ready"] as const) : Object.entries(dependsOn ?? {})
 
 /** Nobody ends for good what is restarted for ever. */
 const neverEnds = ({ restart }: CommandSpec | CodeSpec): boolean =>
@@ -210,27 +249,45 @@ const neverEnds = ({ restart }: CommandSpec | CodeSpec): boolean =>
   (typeof restart === "object" && "policy" in restart && restart.policy === "always" &&
     restart.maxRestarts === undefined)
 
-const dependencies = (
-  child: DraftChild,
-  given: CommandSpec["dependsOn"],
+/** Tells of names that are not there. */
+const checkNeeds = (
+  group: string,
+  names: ReadonlyArray<string>,
+  groups: Groups,
   draft: Draft,
   { problems }: Base
+): void => {
+  for (const name of names) {
+    if (groups.has(name) || draft.broken.has(name)) continue
+    const others = draft.children.slice(0, maxOthers).map((other) => other.group).filter((other) => other !== group)
+    problems.add(
+      "UnknownDependency",
+      draft.where(group, "dependsOn", name),
+      `there is no "${name}"`,
+      suggest(name, others)
+    )
+  }
+}
+
+const dependencies = (
+  { group }: DraftChild,
+  own: CommandSpec | CodeSpec,
+  groups: Groups,
+  draft: Draft,
+  base: Base
 ): ReadonlyArray<Dependency> =>
-  needsOf(given).flatMap(([name, condition]) => {
-    const where = draft.where(child.group, "dependsOn", name)
-    const needed = draft.children.find(({ group }) => group === name)
-    if (needed === undefined && draft.broken.has(name)) return []
+  needsOf(own).flatMap(([name, condition]) => {
+    const needed = groups.get(name)
     if (needed === undefined) {
-      const others = draft.children.map(({ group }) => group).filter((group) => group !== child.group)
-      problems.add("UnknownDependency", where, `there is no "${name}"`, suggest(name, others))
+      checkNeeds(group, [name], groups, draft, base)
       return []
     }
-    const spec = needed.spec(replicasOf(needed)[0]!)
-    if (spec.disabled === true) {
-      const advice = `Enable "${name}", or disable "${child.group}" too`
-      if (child.spec(replicasOf(child)[0]!).disabled !== true) {
-        problems.add("ImpossibleDependency", where, `"${name}" is disabled`, advice)
-      }
+    const { problems } = base
+    const { replicas, spec } = needed
+    const where = draft.where(group, "dependsOn", name)
+    if (spec.disabled === true && own.disabled !== true) {
+      const advice = `Enable "${name}", or disable "${group}" too`
+      problems.add("ImpossibleDependency", where, `"${name}" is disabled`, advice)
     }
     if ((condition === "completed" || condition === "succeeded") && neverEnds(spec)) {
       const message = `"${name}" is always restarted, so it never ends for good`
@@ -241,23 +298,25 @@ const dependencies = (
         `Restart "${name}" on failure only, or wait for it to be ready`
       )
     }
-    return replicasOf(needed).map(({ name }) => ({ child: name, condition }))
+    return replicas.map(({ name }) => ({ child: name, condition }))
   })
+
+/** A long one without its middle. */
+const showCycle = (names: ReadonlyArray<string>): string =>
+  (names.length <= 20 ? names : [...names.slice(0, 10), "...", ...names.slice(-9)]).join(" -> ")
 
 /** Each after those that it needs. */
 const ordered = (
   children: ReadonlyArray<ChildConfig>,
+  groups: Groups,
   draft: Draft,
   { problems }: Base
 ): ReadonlyArray<ChildConfig> => {
-  const groups = new Map(draft.children.map((child) => [
-    child.group,
-    needsOf(child.spec(replicasOf(child)[0]!).dependsOn).map(([name]) => name)
-  ]))
-  const { cycles, names } = graph.order(groups)
+  const needs = new Map(Array.from(groups, ([group, { spec }]) => [group, needsOf(spec).map(([name]) => name)]))
+  const { cycles, names } = graph.order(needs)
   for (const cycle of cycles) {
     const where = draft.where(cycle[0]!, "dependsOn", cycle[1])
-    problems.add("Cycle", where, `these need each other: ${cycle.join(" -> ")}`, "Take one of the dependencies out")
+    problems.add("Cycle", where, `these need each other: ${showCycle(cycle)}`, "Take one of the dependencies out")
   }
   const rank = new Map(names.map((name, index) => [name, index]))
   return children.toSorted((a, b) => rank.get(a.group)! - rank.get(b.group)!)

@@ -9,7 +9,7 @@ import type { CommandSpec, Condition, LivenessSpec, ProbeSpec, ReadinessSpec, Re
 import { conditions, type Probe, type Process, type Project } from "./composeSchema.ts"
 import type { Replica } from "./draft.ts"
 import type { Base, Words } from "./environment.ts"
-import { scan } from "./expand.ts"
+import { maxLength, own, scan, tooLong } from "./expand.ts"
 import { isPattern, isPort } from "./fields.ts"
 import type { Where } from "./problems.ts"
 import { hide, isSecret, reveal } from "./secrets.ts"
@@ -26,7 +26,7 @@ const signalNames = new Map<number, Signal>(
 )
 
 /** `{{ ... }}` around one of the names that process-compose sets. */
-const template = /\{\{[^}]*\.PC_/
+const template = /\{\{[^{}]*\.PC_/
 
 export class Converter {
   /** The variables for every process. */
@@ -73,7 +73,7 @@ export class Converter {
     if (this.project.disable_env_expansion === true) return text
     let isHidden = false
     const expanded = scan(text, "dollars", (name) => {
-      const given = variables[name] ?? this.base.environment[name] ?? this.base.files[name]
+      const given = own(variables, name) ?? own(this.base.environment, name) ?? own(this.base.files, name)
       const value = given === undefined ? undefined : reveal(given)
       if (value !== undefined && isSecret(name, value)) {
         isHidden = true
@@ -112,7 +112,9 @@ export class Converter {
   }
 
   private environment(given: Project["environment"], keys: Keys, variables: Variables): Words {
-    const words: Record<string, Word> = {}
+    const words: Record<string, Word> = Object.create(null)
+    const known: Record<string, Word> = Object.assign(Object.create(null), variables)
+    let left = maxLength
     const pairs = Array.isArray(given)
       ? given.map((entry, index) => [index, ...split(entry)] as const)
       : Object.entries(given ?? {}).map(([name, value]) => [name, name, String(value)] as const)
@@ -121,8 +123,13 @@ export class Converter {
         this.problem("WrongValue", [...keys, key], "it is no variable with a value", `Write "NAME=value"`)
         continue
       }
-      const expanded = this.expand(value, [...keys, key], { ...variables, ...words }, false)
-      words[name] = Redacted.isRedacted(expanded) ? expanded : hide(name, expanded)
+      const expanded = this.expand(value, [...keys, key], known, false)
+      left -= reveal(expanded).length
+      if (left < 0) {
+        this.problem("WrongValue", [...keys, key], tooLong.message, tooLong.advice)
+        break
+      }
+      words[name] = known[name] = Redacted.isRedacted(expanded) ? expanded : hide(name, expanded)
     }
     return words
   }
@@ -131,8 +138,8 @@ export class Converter {
 
   command(group: string, process: Process, replica: Replica): CommandSpec {
     const at = ["processes", group]
-    const own = { PC_PROC_NAME: group, PC_REPLICA_NUM: String(replica.index) }
-    const variables = { ...this.global, ...own }
+    const names = { PC_PROC_NAME: group, PC_REPLICA_NUM: String(replica.index) }
+    const variables = { ...this.global, ...names }
     const shown = (text: string, key: string) => this.shown(text, [...at, key], variables)
     const { availability, log_location, ready_log_line, shutdown, working_dir } = process
     const logFile = log_location ?? this.project.log_location
@@ -154,7 +161,7 @@ export class Converter {
       description: process.description,
       disabled: process.disabled,
       cwd: working_dir === undefined ? undefined : shown(working_dir, "working_dir"),
-      env: { ...own, ...this.environment(process.environment, [...at, "environment"], variables) },
+      env: { ...names, ...this.environment(process.environment, [...at, "environment"], variables) },
       envFile: files?.map((file) => shown(file, "env_file")),
       dependsOn: this.dependsOn(process, [...at, "depends_on"]),
       ready: this.readiness(process, at, variables),
@@ -170,7 +177,7 @@ export class Converter {
   }
 
   private dependsOn(process: Process, at: Keys): Record<string, Condition> {
-    const needs: Record<string, Condition> = {}
+    const needs: Record<string, Condition> = Object.create(null)
     for (const [name, dependency] of Object.entries(process.depends_on ?? {})) {
       const condition = dependency?.condition ?? "process_started"
       needs[name] = conditions[condition]

@@ -8,7 +8,7 @@ import * as Predicate from "effect/Predicate"
 import * as compose from "./composeSchema.ts"
 import { Converter } from "./composeProcess.ts"
 import { decode } from "./decode.ts"
-import type { Draft, Key } from "./draft.ts"
+import { type Draft, type Key, namesIn } from "./draft.ts"
 import { type Base, type Environment, readBase } from "./environment.ts"
 import type { Problems, Where } from "./problems.ts"
 
@@ -41,6 +41,7 @@ const names: Readonly<Record<Key, string>> = {
   cwd: "working_dir",
   replicas: "replicas",
   endsAllOnFailure: "availability",
+  logFile: "log_location",
   stop: "shutdown"
 }
 
@@ -76,9 +77,11 @@ export const read: (
     // What is wrong with the whole does not hide what is wrong with its parts.
     const project = decode(compose.project, value, { ...options, at: [] }) ?? { processes: processesOf(value) }
     const processes = new Map<string, compose.Process>()
+    const broken = new Map<string, ReadonlyArray<string>>()
     for (const [name, given] of Object.entries(project.processes)) {
       const process = decode(compose.process, given, { ...options, at: ["processes", name] })
       if (process !== undefined) processes.set(name, process)
+      else broken.set(name, Predicate.hasProperty(given, "depends_on") ? namesIn(given.depends_on) : [])
     }
     const base = yield* readBase(about, project.env_file ?? (about.dotEnv ? undefined : false), where(["env_file"]))
     const converter = new Converter(project, processes, base, where)
@@ -87,7 +90,7 @@ export const read: (
       directory,
       format: "process-compose",
       name: undefined,
-      broken: new Set(Object.keys(project.processes).filter((name) => !processes.has(name))),
+      broken,
       children: Array.from(processes, ([group, process]) => ({
         group,
         replicas: process.replicas === 1 ? undefined : process.replicas,

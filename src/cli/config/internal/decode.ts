@@ -6,6 +6,7 @@ import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import type * as SchemaAST from "effect/SchemaAST"
 import * as SchemaIssue from "effect/SchemaIssue"
+import { own } from "./expand.ts"
 import { type Problems, suggest, type Where } from "./problems.ts"
 
 type Keys = ReadonlyArray<PropertyKey>
@@ -30,7 +31,12 @@ export const decode = <A>(schema: Schema.Schema<A>, value: unknown, options: Opt
   const exit = decoder(value, { errors: "all", onExcessProperty: "error" })
   if (Exit.isSuccess(exit)) return exit.value
   const error = Option.getOrUndefined(Exit.findErrorOption(exit))
-  for (const { message, path = [] } of error === undefined ? [] : format(error.issue).issues) {
+  if (error === undefined) {
+    // A getter of its has thrown.
+    options.problems.add("WrongValue", options.where(options.at), "it cannot be read", "Write plain values")
+    return undefined
+  }
+  for (const { message, path = [] } of format(error.issue).issues) {
     report(schema.ast, path.map((part) => typeof part === "object" ? part.key : part), message, options)
   }
   return undefined
@@ -41,7 +47,7 @@ const report = (ast: SchemaAST.AST, keys: Keys, message: string, options: Option
   const place = where([...at, ...keys])
   if (message === "Expected no excess property") {
     const key = String(keys.at(-1))
-    const reason = reasons[key]
+    const reason = own(reasons, key)
     const known = knownKeys(ast, keys.slice(0, -1))
     problems.add(
       "Unsupported",

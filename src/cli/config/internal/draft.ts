@@ -1,6 +1,7 @@
 /**
  * A file that has been read, before its children are completed and ordered.
  */
+import * as Predicate from "effect/Predicate"
 import type { Word } from "../../../process/Command.ts"
 import type { CodeSpec, CommandSpec, ConfigSpec } from "../ConfigSpec.ts"
 import type { Format, SupervisorConfig } from "../SupervisorConfig.ts"
@@ -24,14 +25,38 @@ export interface DraftChild {
   readonly restart: "never" | "on-failure"
 }
 
+/** A child with what is asked of it again and again. */
+export interface Group {
+  readonly child: DraftChild
+  readonly replicas: ReadonlyArray<Replica>
+  /** What the first of them is. */
+  readonly spec: CommandSpec | CodeSpec
+}
+
+/** By the name in the file. */
+export type Groups = ReadonlyMap<string, Group>
+
+export const isNames = (given: unknown): given is ReadonlyArray<string> => Array.isArray(given)
+
+/** The names of those that something needs, as far as it says them in a way that is understood. */
+export const namesIn = (given: unknown): ReadonlyArray<string> =>
+  isNames(given)
+    ? given.filter((name) => typeof name === "string")
+    : Predicate.isObject(given)
+    ? Object.keys(given)
+    : []
+
 export interface Draft {
   readonly file: string
   readonly directory: string
   readonly format: Format
   readonly name: string | undefined
   readonly children: ReadonlyArray<DraftChild>
-  /** Children that are there but could not be understood: what needs them is not wrong about that. */
-  readonly broken: ReadonlySet<string>
+  /**
+   * Children that are there but could not be understood, with the names of those that they need: what needs them is not
+   * wrong about that, and what they need has to be there.
+   */
+  readonly broken: ReadonlyMap<string, ReadonlyArray<string>>
   /** Variables for every command. */
   readonly env: Readonly<Record<string, Word>>
   readonly options: SupervisorConfig["options"]
@@ -44,4 +69,13 @@ export interface Draft {
   readonly version: string
 }
 
-export type Key = "command" | "dependsOn" | "env" | "envFile" | "cwd" | "replicas" | "endsAllOnFailure" | "stop"
+export type Key =
+  | "command"
+  | "dependsOn"
+  | "env"
+  | "envFile"
+  | "cwd"
+  | "replicas"
+  | "endsAllOnFailure"
+  | "stop"
+  | "logFile"

@@ -10,6 +10,7 @@ import * as Path from "effect/Path"
 import * as Redacted from "effect/Redacted"
 import type { Word } from "../../../process/Command.ts"
 import * as DotEnv from "../DotEnv.ts"
+import { own } from "./expand.ts"
 import type { Problems, Where } from "./problems.ts"
 import { hide } from "./secrets.ts"
 
@@ -42,18 +43,12 @@ export const readFiles: (
   where
 ) {
   const path = yield* Path.Path
-  const words: Record<string, Word> = {}
+  const words: Record<string, Word> = Object.create(null)
   for (const name of files) {
     const file = path.resolve(directory, name)
     const text = yield* readText(file)
-    if (text === undefined) {
-      problems.add(
-        "File",
-        where,
-        `the file ${file} cannot be read`,
-        "Write it, give permission to read it, or remove its name"
-      )
-    } else read(file, text, environment, problems, words)
+    if (typeof text === "string") read(file, text, environment, problems, words)
+    else problems.add("File", where, `the file ${file} ${text.what}`, `${text.advice}, or remove its name`)
   }
   return words
 })
@@ -70,12 +65,27 @@ const read = (
   for (const { name, value } of entries) into[name] = Redacted.make(value)
 }
 
-/** The text of a file; `undefined` if it is not to be had. */
-export const readText = (file: string): Effect.Effect<string | undefined, never, FileSystem.FileSystem> =>
-  Effect.flatMap(
-    FileSystem.FileSystem,
-    (fs) => Effect.orElseSucceed(fs.readFileString(file), () => undefined)
-  )
+/** Why a file has no text that could be used. */
+export interface NoText {
+  readonly what: string
+  readonly advice: string
+}
+
+/** How large a file may be: nobody writes more by hand, and it is held in memory. */
+const maxBytes = 1024 * 1024
+
+const unreadable: NoText = { what: "cannot be read", advice: "Write it, give permission to read it" }
+const noFile: NoText = { what: "is no ordinary file", advice: "Write a file there" }
+const tooLarge: NoText = { what: "is larger than 1 MiB", advice: "Make it smaller" }
+
+/** The text of a file. It is looked at before it is opened: a pipe would never end, nor some devices. */
+export const readText = (file: string): Effect.Effect<string | NoText, never, FileSystem.FileSystem> =>
+  Effect.gen(function*() {
+    const fs = yield* FileSystem.FileSystem
+    const { size, type } = yield* fs.stat(file)
+    if (type !== "File") return noFile
+    return size > maxBytes ? tooLarge : yield* fs.readFileString(file)
+  }).pipe(Effect.orElseSucceed(() => unreadable))
 
 /** What the files for all set: those that are named, or `.env` if it is there. */
 export const readBase: (
@@ -89,7 +99,7 @@ export const readBase: (
     const isThere = files === undefined &&
       (yield* Effect.orElseSucceed(fs.exists(path.join(from.directory, ".env")), () => false))
     const words = yield* readFiles(from, files === undefined ? (isThere ? [".env"] : []) : listOf(files), where)
-    const added = Object.entries(words).filter(([name]) => from.environment[name] === undefined)
+    const added = Object.entries(words).filter(([name]) => own(from.environment, name) === undefined)
     return { ...from, files: Object.fromEntries(added) }
   }
 )

@@ -17,6 +17,16 @@ export interface Trouble {
  */
 export type Mode = "plain" | "double" | "dollars"
 
+/** How long a text may become, and all values of one file together. No system gives a process more. */
+export const maxLength: number = 1024 * 1024
+
+/** How deep defaults may stand in defaults. */
+const maxDepth = 100
+
+/** The value of a name, not of what every object inherits. */
+export const own = <A>(record: Readonly<Record<string, A>>, name: string): A | undefined =>
+  Object.hasOwn(record, name) ? record[name] : undefined
+
 const escaped: Readonly<Record<string, string>> = { n: "\n", r: "\r", t: "\t", "\"": "\"", "\\": "\\", $: "$" }
 const name = /[A-Za-z_]\w*/y
 
@@ -41,22 +51,44 @@ const troubleOf = (inner: string): Trouble => ({
   advice: "Write ${NAME} or ${NAME:-default}; a dollar that means itself is \\$ in a .env file and $$ in YAML"
 })
 
+export const tooLong: Trouble = {
+  message: "with the values of its variables it is longer than 1 MiB in all",
+  advice: "Take out what repeats the values of others"
+}
+
+const tooDeep: Trouble = {
+  message: `its defaults stand in defaults, more than ${maxDepth} deep`,
+  advice: "Write fewer of them into each other"
+}
+
+interface Scan {
+  readonly mode: Mode
+  readonly lookup: Lookup
+  readonly limit: number
+}
+
 /** The value of what is between the braces. */
-const braced = (inner: string, mode: Mode, lookup: Lookup): string | Trouble => {
+const braced = (inner: string, within: Scan, depth: number): string | Trouble => {
   const found = nameAt(inner, 0)
   if (found === undefined) return troubleOf("")
   const after = inner.slice(found.length)
-  const value = lookup(found)
+  const value = within.lookup(found)
   if (after === "") return value ?? ""
-  if (after.startsWith(":-")) return value === undefined || value === "" ? scan(after.slice(2), mode, lookup) : value
-  if (after.startsWith("-")) return value ?? scan(after.slice(1), mode, lookup)
+  if (after.startsWith(":-")) return value === undefined || value === "" ? expand(after.slice(2), within, depth) : value
+  if (after.startsWith("-")) return value ?? expand(after.slice(1), within, depth)
   return troubleOf(inner)
 }
 
 /** The text with the values of its variables, or what is wrong with it. What is unset is empty. */
-export const scan = (text: string, mode: Mode, lookup: Lookup): string | Trouble => {
+export const scan = (text: string, mode: Mode, lookup: Lookup, limit: number = maxLength): string | Trouble =>
+  expand(text, { mode, lookup, limit }, 0)
+
+const expand = (text: string, within: Scan, depth: number): string | Trouble => {
+  const { limit, lookup, mode } = within
+  if (depth > maxDepth) return tooDeep
   let out = ""
   for (let at = 0; at < text.length; at++) {
+    if (out.length > limit) return tooLong
     const character = text[at]!
     const next = text[at + 1]
     if (character === "\\" && mode !== "dollars" && next !== undefined) {
@@ -70,7 +102,7 @@ export const scan = (text: string, mode: Mode, lookup: Lookup): string | Trouble
       at++
     } else if (next === "{") {
       const end = closingBrace(text, at + 2)
-      const value = end < 0 ? troubleOf("") : braced(text.slice(at + 2, end), mode, lookup)
+      const value = end < 0 ? troubleOf("") : braced(text.slice(at + 2, end), within, depth + 1)
       if (typeof value !== "string") return value
       out += value
       at = end
@@ -80,5 +112,5 @@ export const scan = (text: string, mode: Mode, lookup: Lookup): string | Trouble
       at += found?.length ?? 0
     }
   }
-  return out
+  return out.length > limit ? tooLong : out
 }

@@ -12,6 +12,9 @@ export interface Order {
   readonly cycles: ReadonlyArray<ReadonlyArray<string>>
 }
 
+/** So many cycles are told: there can be more of them than there are names, and each as long as all names. */
+const maxCycles = 100
+
 /** Goes down with a list of its own: the graph may be deeper than the stack. */
 export const order = (graph: Graph): Order => {
   const names: Array<string> = []
@@ -30,6 +33,7 @@ export const order = (graph: Graph): Order => {
         done.add(at.name)
         names.push(at.name)
       } else if (open.has(name)) {
+        if (cycles.length === maxCycles) continue
         const from = trail.findIndex((step) => step.name === name)
         cycles.push([...trail.slice(from).map((step) => step.name), name])
       } else if (!done.has(name) && graph.has(name)) {

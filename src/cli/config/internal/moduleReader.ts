@@ -13,7 +13,7 @@ import type { CodeSpec, CommandSpec } from "../ConfigSpec.ts"
 import type { SupervisorConfig } from "../SupervisorConfig.ts"
 import type { Read } from "./composeReader.ts"
 import { decode } from "./decode.ts"
-import type { Draft, DraftChild } from "./draft.ts"
+import { type Draft, type DraftChild, namesIn } from "./draft.ts"
 import { type Environment, readBase, wordsOf } from "./environment.ts"
 import { hash } from "./hash.ts"
 import * as schema from "./moduleSchema.ts"
@@ -27,14 +27,31 @@ interface About {
   readonly dotEnv: boolean
 }
 
-/** Undefined values say nothing. Only plain objects are looked into: an Effect is an object too. */
-const clean = (value: unknown): unknown => {
-  if (Array.isArray(value)) return value.map(clean)
+/** So deep may things stand in things: more is something that holds itself. */
+const maxDepth = 100
+
+/**
+ * Undefined values say nothing. Only plain objects are looked into: an Effect is an object too. It throws what a getter
+ * throws.
+ */
+const clean = (value: unknown, depth: number): unknown => {
+  if (depth > maxDepth) throw new Error("it holds itself, or things that stand too deep in each other")
+  if (Array.isArray(value)) return value.map((one) => clean(one, depth + 1))
   if (!Predicate.isObject(value) || Object.getPrototypeOf(value) !== Object.prototype) return value
   return Object.fromEntries(
-    Object.entries(value).filter(([, value]) => value !== undefined).map(([key, value]) => [key, clean(value)])
+    Object.entries(value).filter(([, value]) => value !== undefined).map(([key, value]) => [
+      key,
+      clean(value, depth + 1)
+    ])
   )
 }
+
+/** What was thrown, in a line. Anything can be thrown, also what cannot be shown. */
+const said = (error: unknown): string =>
+  Result.getOrElse(
+    Result.try(() => String(error instanceof Error ? error.message : error).split("\n")[0]!),
+    () => "what was thrown cannot be shown"
+  )
 
 /** By key, the line on which it is written; `undefined` for one that is written on several. */
 const linesOf = (text: string): ReadonlyMap<string, number | undefined> => {
@@ -48,7 +65,7 @@ const linesOf = (text: string): ReadonlyMap<string, number | undefined> => {
 
 /** Where a module broke off, by the stack of what it threw. */
 const lineOfError = (error: unknown, file: string): number | undefined => {
-  const stack = error instanceof Error ? error.stack ?? "" : ""
+  const stack = error instanceof Error && typeof error.stack === "string" ? error.stack : ""
   const at = stack.indexOf(file)
   const match = at < 0 ? null : /^[^\s:)]*:(\d+)/.exec(stack.slice(at + file.length))
   return match === null ? undefined : Number(match[1])
@@ -63,7 +80,7 @@ const load = (about: About, text: string): Effect.Effect<unknown> => {
     Effect.matchEffect({
       onFailure: ({ cause: error }) =>
         Effect.sync(() => {
-          const what = error instanceof Error ? error.message.split("\n")[0]!.replaceAll(url.href, file) : String(error)
+          const what = said(error).replaceAll(url.href, file)
           const place = { path: "", line: lineOfError(error, file) }
           problems.add("Syntax", place, `it cannot be loaded: ${what}`, "Correct it there, or in what it imports")
           return undefined
@@ -93,9 +110,22 @@ export const read: (
       path: keys.map(String).join("."),
       line: keys.map((key) => lines.get(String(key))).findLast((line) => line !== undefined)
     })
-    const given = clean(value)
+    const readable = Result.try({
+      try: () => {
+        const given = clean(value, 0)
+        return { given, part: partOf(given) }
+      },
+      catch: (error) => error
+    })
+    if (Result.isFailure(readable)) {
+      const { failure } = readable
+      const place = { path: "", line: lineOfError(failure, file) }
+      problems.add("WrongValue", place, `its default export cannot be read: ${said(failure)}`, "Export plain values")
+      return undefined
+    }
+    const { given, part } = readable.success
     // What is wrong with the whole does not hide what is wrong with its parts.
-    const config: schema.LooseConfig = decode(schema.config, given, { problems, where, at: [] }) ?? partOf(given)
+    const config: schema.LooseConfig = decode(schema.config, given, { problems, where, at: [] }) ?? part
     const children = Object.entries(config.children).flatMap(([name, child]) => readChild(name, child, problems, where))
     const understood = new Set(children.map(({ group }) => group))
     if (children.length === 0 && problems.list.length === 0) {
@@ -108,7 +138,12 @@ export const read: (
       format: "module",
       name: config.name,
       children,
-      broken: new Set(Object.keys(config.children).filter((name) => !understood.has(name))),
+      broken: new Map(
+        Object.entries(config.children).filter(([name]) => !understood.has(name)).map(([name, child]) => [
+          name,
+          Predicate.hasProperty(child, "dependsOn") ? namesIn(child.dependsOn) : []
+        ])
+      ),
       env: wordsOf(config.env),
       options: readOptions(config, problems, where),
       logDirectory: config.logDirectory,

@@ -1,6 +1,7 @@
 /**
  * Collects what is wrong, so that a person is told all of it at once.
  */
+import { neutralise } from "../../internal/escapes.ts"
 import type { Problem, ProblemKind } from "../ConfigError.ts"
 
 /** A part of a file: how it is called there, and on which line it is. */
@@ -11,33 +12,47 @@ export interface Where {
 
 export class Problems {
   readonly file: string
-  private readonly found: Array<Problem> = []
+  private readonly found: Map<string, Problem> = new Map()
 
   constructor(file: string) {
     this.file = file
   }
 
-  /** Replicas have the same problems: each is told once. */
+  /**
+   * Replicas have the same problems: each is told once. Names and keys come from files that anybody may have written, so
+   * nothing that a terminal would act on stays in them.
+   */
   add(kind: ProblemKind, where: Where, message: string, advice: string, file: string = this.file): void {
     const { line, path } = where
-    const isKnown = this.found.some((problem) =>
-      problem.path === path && problem.message === message && problem.line === line && problem.file === file
-    )
-    if (!isKnown) this.found.push({ kind, file, line, path, message, advice })
+    const key = JSON.stringify([file, line, path, message])
+    if (this.found.has(key)) return
+    this.found.set(key, {
+      kind,
+      file,
+      line,
+      path: neutralise(path),
+      message: neutralise(message),
+      advice: neutralise(advice)
+    })
   }
 
   /** In the order of the file. What stands nowhere comes first; other files come last. */
   get list(): ReadonlyArray<Problem> {
     const rank = ({ file, line }: Problem) => file === this.file ? line ?? 0 : Number.MAX_SAFE_INTEGER
-    return this.found.toSorted((a, b) => rank(a) - rank(b))
+    return Array.from(this.found.values()).toSorted((a, b) => rank(a) - rank(b))
   }
 }
 
+/** Such long names are compared, which takes time by the square. */
+const maxComparedLength = 64
+
 /** A name among those that exist which somebody may have meant. */
-export const nearest = (name: string, known: Iterable<string>): string | undefined => {
+export const nearest = (name: string, known: ReadonlyArray<string>): string | undefined => {
+  if (name.length > maxComparedLength) return undefined
   let best: string | undefined
   let least = Math.max(2, Math.ceil(name.length / 3)) + 1
   for (const candidate of known) {
+    if (Math.abs(candidate.length - name.length) >= least) continue
     const distance = distanceOf(name.toLowerCase(), candidate.toLowerCase())
     if (distance < least) {
       best = candidate
@@ -62,9 +77,8 @@ const distanceOf = (a: string, b: string): number => {
 }
 
 /** What to do about a name that does not exist. */
-export const suggest = (name: string, known: Iterable<string>): string => {
-  const names = Array.from(known)
+export const suggest = (name: string, names: ReadonlyArray<string>): string => {
   const meant = nearest(name, names)
-  if (meant !== undefined) return `Did you mean "${meant}"`
+  if (meant !== undefined) return `Perhaps "${meant}" is meant`
   return names.length === 0 ? "Remove it" : `There are ${names.slice(0, 30).join(", ")}`
 }

@@ -51,7 +51,7 @@ export const read = (
         ...(ports === undefined ? {} : { env: { PORT: String(base + index * step) } })
       })
     })),
-    broken: new Set(),
+    broken: new Map(),
     env: {},
     options: { autoShutdown: "any-significant" },
     logDirectory: undefined,

@@ -8,6 +8,7 @@ import * as Control from "../../../Control.ts"
 import * as Runnable from "../../../Runnable.ts"
 import { type Handle, Supervisor } from "../../../Supervisor.ts"
 import type { Services } from "../ConfigSpec.ts"
+import { boardOf } from "./board.ts"
 
 /** Its name among the children, as long as they are being started. Then it leaves. */
 export const starterName = "(starting)"
@@ -21,11 +22,16 @@ export const starter = (children: ReadonlyArray<Child>): Runnable.Runnable<never
     Effect.gen(function*() {
       // The service does not know what its children may fail with.
       const supervisor = (yield* Supervisor) as unknown as Handle<unknown>
+      const { versions } = boardOf(supervisor)
       const adding = yield* Effect.forEach(children, (child) =>
-        Effect.forkChild(
-          Effect.catchTag(supervisor.add(child), ["DuplicateChild", "MaxChildrenReached", "SupervisorClosed"], () =>
-            Effect.void),
-          { startImmediately: true }
+        supervisor.add(child).pipe(
+          Effect.catchTag("SupervisorClosed", () => Effect.void),
+          Effect.catchTag(["DuplicateChild", "MaxChildrenReached"], (error) =>
+            // The same work under that name is the child itself, started before.
+            error._tag === "DuplicateChild" && versions.get(child.name) === child.settings.version
+              ? Effect.void
+              : Effect.logWarning(`${child.name} was not started: ${error.message}`)),
+          Effect.forkChild({ startImmediately: true })
         ))
       yield* Fiber.awaitAll(adding)
       yield* Control.ready
