@@ -19,7 +19,7 @@ describe("Names", () => {
       for (const name of ["(control)", "(signals)", "(console)", "(dashboard)", "(starting)", "(reloading)", "(x)"]) {
         const advice = "Take one without the parentheses: with them they are the supervisor's own."
         assert.deepStrictEqual(yield* problems(moduleOf(`export default { children: {\n "${name}": "x" } }`)), [
-          `supervisor.config.mjs: children.${name}: "${name}" cannot be a name. ${advice}`
+          `supervisor.config.mjs:2: children.${name}: "${name}" cannot be a name. ${advice}`
         ])
         assert.deepStrictEqual(yield* problems(compose(`ok: {command: x}\n"${name}": {command: x, replicas: 2}`)), [
           `process-compose.yaml:3: processes.${name}: "${name}" cannot be a name. ${advice}`

@@ -7,23 +7,19 @@ import * as Layer from "effect/Layer"
 import * as Path from "effect/Path"
 import * as Result from "effect/Result"
 import * as Command from "../../../process/Command.ts"
-import type { Word } from "../../../process/Command.ts"
 import * as Runnable from "../../../Runnable.ts"
-import type { CodeSpec, CommandLine, CommandSpec, Condition, ProbeSpec, RestartSpec } from "../ConfigSpec.ts"
-import type { ChildConfig, CodeWork, CommandWork, Dependency, SupervisorConfig } from "../SupervisorConfig.ts"
-import { type Draft, type DraftChild, type Group, type Groups, isNames, type Replica } from "./draft.ts"
-import { neutralise } from "../../internal/escapes.ts"
+import type { CodeSpec, CommandLine, CommandSpec, ProbeSpec, RestartSpec } from "../ConfigSpec.ts"
+import type { ChildConfig, CodeWork, CommandWork, SupervisorConfig } from "../SupervisorConfig.ts"
+import { checkNeeds, dependencies, ordered } from "./dependencies.ts"
+import type { Draft, DraftChild, Groups, Replica } from "./draft.ts"
 import { type Base, listOf, readFiles, wordsOf } from "./environment.ts"
-import * as graph from "./graph.ts"
+import { checkName, groupOf } from "./groups.ts"
 import { hash } from "./hash.ts"
-import { suggest, type Where } from "./problems.ts"
+import type { Where } from "./problems.ts"
 import { policyOf } from "./restart.ts"
 import { reveal } from "./secrets.ts"
 
 type Files = FileSystem.FileSystem | Path.Path
-
-/** Among so many names one is looked for that may have been meant: a large file has to be told of in time. */
-const maxOthers = 100
 
 /** The whole configuration. It is of use only if no problem was found. */
 export const complete: (draft: Draft, base: Base) => Effect.Effect<SupervisorConfig, never, Files> = Effect.fnUntraced(
@@ -51,39 +47,6 @@ export const complete: (draft: Draft, base: Base) => Effect.Effect<SupervisorCon
     }
   }
 )
-
-/** "web-1" and on, or the name alone. */
-const replicasOf = ({ group, replicas }: DraftChild): ReadonlyArray<Replica> =>
-  replicas === undefined
-    ? [{ name: group, index: 0 }]
-    : Array.from({ length: replicas }, (_, index) => ({ name: `${group}-${index + 1}`, index }))
-
-const groupOf = (child: DraftChild): Group => {
-  const replicas = replicasOf(child)
-  return { child, replicas, spec: child.spec(replicas[0]!) }
-}
-
-/** Such names are those of children that no file knows: who starts the others, who listens for signals. */
-const isReserved = (name: string): boolean => /^\(.*\)$/s.test(name.trim())
-
-const checkName = ({ child, replicas }: Group, groups: Groups, draft: Draft, { problems }: Base): void => {
-  const { group } = child
-  // What a terminal acts on would break every line that names the child.
-  if (group.trim() === "" || /[/\t]/.test(group) || neutralise(group) !== group) {
-    const advice = `Take a name of one line without "/"`
-    problems.add("WrongValue", draft.where(group), `${JSON.stringify(group)} cannot be a name`, advice)
-  } else if (isReserved(group)) {
-    const advice = "Take one without the parentheses: with them they are the supervisor's own"
-    problems.add("WrongValue", draft.where(group), `"${group}" cannot be a name`, advice)
-  }
-  const taken = child.replicas === undefined
-    ? undefined
-    : replicas.find(({ name }) => groups.has(name) && groups.get(name)!.child.replicas === undefined)
-  if (taken !== undefined) {
-    const message = `one of the replicas of "${group}" would be named "${taken.name}", as another child is`
-    problems.add("Duplicate", draft.where(group, "replicas"), message, "Give one of them another name")
-  }
-}
 
 const completeChild = Effect.fnUntraced(function*(
   child: DraftChild,
@@ -205,7 +168,7 @@ const commandWork = Effect.fnUntraced(function*(
   return work
 })
 
-const hasNul = (word: Word | undefined): boolean => word !== undefined && reveal(word).includes("\0")
+const hasNul = (word: Command.Word | undefined): boolean => word !== undefined && String(reveal(word)).includes("\0")
 
 const addNul = (where: Where, { problems }: Base): void =>
   problems.add("WrongValue", where, "there is a NUL character in it", "Take it out: no program can be given one")
@@ -236,88 +199,4 @@ const commandLine = (
   }
   const { program } = parsed.success
   return program._tag === "Exec" ? [program.program, ...program.args] : { shell: given }
-}
-
-// ----------------------------------------------------------------------------------------------------- dependencies
-
-const needsOf = ({ dependsOn }: CommandSpec | CodeSpec): ReadonlyArray<readonly [string, Condition]> =>
-  isNames(dependsOn) ? dependsOn.map((name) => [name, "ready"] as const) : Object.entries(dependsOn ?? {})
-
-/** Nobody ends for good what is restarted for ever. */
-const neverEnds = ({ restart }: CommandSpec | CodeSpec): boolean =>
-  restart === "always" ||
-  (typeof restart === "object" && "policy" in restart && restart.policy === "always" &&
-    restart.maxRestarts === undefined)
-
-/** Tells of names that are not there. */
-const checkNeeds = (
-  group: string,
-  names: ReadonlyArray<string>,
-  groups: Groups,
-  draft: Draft,
-  { problems }: Base
-): void => {
-  for (const name of names) {
-    if (groups.has(name) || draft.broken.has(name)) continue
-    const others = draft.children.slice(0, maxOthers).map((other) => other.group).filter((other) => other !== group)
-    problems.add(
-      "UnknownDependency",
-      draft.where(group, "dependsOn", name),
-      `there is no "${name}"`,
-      suggest(name, others)
-    )
-  }
-}
-
-const dependencies = (
-  { group }: DraftChild,
-  own: CommandSpec | CodeSpec,
-  groups: Groups,
-  draft: Draft,
-  base: Base
-): ReadonlyArray<Dependency> =>
-  needsOf(own).flatMap(([name, condition]) => {
-    const needed = groups.get(name)
-    if (needed === undefined) {
-      checkNeeds(group, [name], groups, draft, base)
-      return []
-    }
-    const { problems } = base
-    const { replicas, spec } = needed
-    const where = draft.where(group, "dependsOn", name)
-    if (spec.disabled === true && own.disabled !== true) {
-      const advice = `Enable "${name}", or disable "${group}" too`
-      problems.add("ImpossibleDependency", where, `"${name}" is disabled`, advice)
-    }
-    if ((condition === "completed" || condition === "succeeded") && neverEnds(spec)) {
-      const message = `"${name}" is always restarted, so it never ends for good`
-      problems.add(
-        "ImpossibleDependency",
-        where,
-        message,
-        `Restart "${name}" on failure only, or wait for it to be ready`
-      )
-    }
-    return replicas.map(({ name }) => ({ child: name, condition }))
-  })
-
-/** A long one without its middle. */
-const showCycle = (names: ReadonlyArray<string>): string =>
-  (names.length <= 20 ? names : [...names.slice(0, 10), "...", ...names.slice(-9)]).join(" -> ")
-
-/** Each after those that it needs. */
-const ordered = (
-  children: ReadonlyArray<ChildConfig>,
-  groups: Groups,
-  draft: Draft,
-  { problems }: Base
-): ReadonlyArray<ChildConfig> => {
-  const needs = new Map(Array.from(groups, ([group, { spec }]) => [group, needsOf(spec).map(([name]) => name)]))
-  const { cycles, names } = graph.order(needs)
-  for (const cycle of cycles) {
-    const where = draft.where(cycle[0]!, "dependsOn", cycle[1])
-    problems.add("Cycle", where, `these need each other: ${showCycle(cycle)}`, "Take one of the dependencies out")
-  }
-  const rank = new Map(names.map((name, index) => [name, index]))
-  return children.toSorted((a, b) => rank.get(a.group)! - rank.get(b.group)!)
 }

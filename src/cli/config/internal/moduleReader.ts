@@ -57,7 +57,8 @@ const said = (error: unknown): string =>
 const linesOf = (text: string): ReadonlyMap<string, number | undefined> => {
   const lines = new Map<string, number | undefined>()
   for (const [index, line] of text.split("\n").entries()) {
-    const key = /^[\s{,]*["']?([^\s"'{},:()]+)["']?\s*[:,(]/.exec(line)?.[1]
+    const [, double, single, bare] = /^[\s{,]*(?:"([^"]+)"|'([^']+)'|([^\s"'{},:()]+))\s*[:,(]/.exec(line) ?? []
+    const key = double ?? single ?? bare
     if (key !== undefined) lines.set(key, lines.has(key) ? undefined : index + 1)
   }
   return lines
