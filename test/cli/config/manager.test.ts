@@ -372,7 +372,7 @@ web: {command: web}`),
           assert.isTrue(warnings().every((line) => line.startsWith("Warn: taken was not started: ")))
           assert.include(warnings()[0]!, `"taken"`)
           assert.notInclude(world.log, "+taken")
-        }).pipe(Effect.scoped, Effect.provide(world.layer), Effect.provide(layer))
+        }).pipe(Effect.scoped, Effect.provide(Layer.merge(world.layer, layer)))
       }
     ))
 
