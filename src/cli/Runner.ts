@@ -185,13 +185,12 @@ const runConfig = Effect.fnUntraced(function*(config: SupervisorConfig, options:
     output: report === undefined
       ? (until) => new Output({ screen, prefixer, json, since: startedAt, until })
       : undefined,
-    onListening: Effect.sync(() => {
-      try {
-        records.write(running)
-      } catch (error) {
-        say(`not to be found by its directory, only by --name or --socket: ${String(error)}`)
-      }
-    }),
+    // Without its note it is not found by its directory, which is no reason to end.
+    onListening: Effect.try(() => records.write(running)).pipe(
+      Effect.catch(({ cause }) =>
+        Effect.sync(() => say(`no note of this run could be left, so say its socket by --socket: ${String(cause)}`))
+      )
+    ),
     settleMillis: report === undefined ? 0 : settleMillis,
     isSignalOk: options.isSignalOk,
     onReady: (snapshot, children) =>

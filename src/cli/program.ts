@@ -17,6 +17,7 @@ import { basename } from "node:path"
 import { version } from "../control/internal/version.ts"
 import { Exit as ExitWith, exitCodeOf, exitCodes, type Failure } from "./CliError.ts"
 import { root } from "./commands/root.ts"
+import { neutraliseAll } from "./internal/escapes.ts"
 import { choose } from "./internal/style.ts"
 
 const name = basename(process.argv[1] ?? "").startsWith("effect-supervisor") ? "effect-supervisor" : "esv"
@@ -58,7 +59,9 @@ const presenter: CliOutput.Presenter = {
 
 const fail = (tag: string, message: string): void => {
   process.stderr.write(
-    isJson ? `${JSON.stringify({ error: { tag, message } })}\n` : `${errorStyle.red("error:")} ${message}\n`
+    isJson
+      ? `${JSON.stringify({ error: { tag, message } })}\n`
+      : `${errorStyle.red("error:")} ${neutraliseAll(message)}\n`
   )
 }
 

@@ -229,6 +229,33 @@ describe("run", () => {
     assert.include(raw.stdout, "\x1b]0;owned\x07\x1b[31mred")
   })
 
+  it("neutralises them also in the last words by which a child has failed", async () => {
+    const { code, stdout } = await place({ Procfile: String.raw`evil: printf 'secret\r\007shown\n' >&2; exit 3` }).esv(
+      "run"
+    )
+    assert.strictEqual(code, 3)
+    assert.match(stdout, /evil gave up: .* It said: secret␍␇?shown$/m)
+    assert.notInclude(stdout, "\r")
+    assert.notInclude(stdout, "\x07")
+  })
+
+  it("listens at a socket elsewhere, also where no supervisor has run before", async () => {
+    const at = place({ Procfile: "web: sleep 60" })
+    const socket = join(at.directory, "private", "esv.sock")
+    const run = at.begin("run", "--socket", socket)
+    await run.says(/all ready/)
+    assert.strictEqual((await at.esv("wait", "--ready")).code, 0)
+    assert.strictEqual((await at.esv("shutdown", "--socket", socket)).code, 0)
+    assert.strictEqual((await run.ended).code, 0)
+  })
+
+  it("says so when it cannot write the log of what runs in the background", async () => {
+    const at = place({ Procfile: "web: sleep 60" })
+    const { code, stderr } = await at.beginWith({ XDG_STATE_HOME: join(at.directory, "Procfile") }, "up").ended
+    assert.strictEqual(code, 1)
+    assert.match(stderr, /^error: Its log .* cannot be written \(ENOTDIR/)
+  })
+
   it("has colours when they are asked for, and none with NO_COLOR or without a terminal", async () => {
     const at = place({ Procfile: "a: echo one" })
     assert.include((await at.esv("run", "--color")).stdout, "\x1b[36ma  \x1b[39m")
@@ -629,6 +656,10 @@ describe("steering", () => {
     const bad = await at.esv("reload")
     assert.strictEqual(bad.code, 1)
     assert.match(bad.stderr, /nothing was changed.*Procfile/s)
+    const start = await at.esv("start", "b")
+    assert.strictEqual(start.code, 1)
+    assert.match(start.stderr, /Procfile/)
+    assert.notMatch(start.stderr, /There is no child/)
     assert.deepStrictEqual(await states(at), ["a running"])
   })
 })

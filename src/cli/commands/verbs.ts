@@ -8,12 +8,14 @@ import * as Command from "effect/cli/Command"
 import * as Effect from "effect/Effect"
 import type { Answer } from "../../control/ControlApi.ts"
 import type * as ControlClient from "../../control/ControlClient.ts"
+import { together } from "../../control/internal/reports.ts"
 import { matching, wildcards } from "../../control/internal/targets.ts"
 import type { Signal } from "../../process/Signal.ts"
 import type { ReconcileReport, ReloadReport } from "../../Supervisor.ts"
 import { Failed, type Failure, UsageError } from "../CliError.ts"
 import { unknown } from "../internal/children.ts"
 import { connect } from "../internal/connection.ts"
+import { neutralise } from "../internal/escapes.ts"
 import { type Globals, Json, style } from "../internal/globals.ts"
 import { printJson, printLines } from "../internal/output.ts"
 import { flatten, isOwn } from "../internal/words.ts"
@@ -42,10 +44,13 @@ export const targets: Argument.Argument<ReadonlyArray<string>> = Argument.String
 /** So many are asked for at once: a connection carries 64 calls. */
 const concurrency = 48
 
+/** What can go wrong with a verb; one that is started may have to be added first. */
+type Wrong = Effect.Error<ReturnType<ControlClient.Operation>> | Effect.Error<ReturnType<ControlClient.Client["add"]>>
+
 const ask = Effect.fnUntraced(function*(
   client: ControlClient.Client,
   targets: ReadonlyArray<string>,
-  operation: ControlClient.Operation
+  operation: (target: string) => Effect.Effect<ReadonlyArray<Answer>, Wrong>
 ) {
   const asked = Effect.forEach(targets, operation, { concurrency })
   const answers = yield* Effect.catchTag(
@@ -67,7 +72,7 @@ const report = Effect.fnUntraced(function*(verb: Verb | "signal", answers: Reado
   } else {
     const { green, red, yellow } = yield* style
     yield* printLines(answers.map((answer) => {
-      if (answer._tag === "Failed") return `${answer.path} ${red("failed")}: ${answer.error.message}`
+      if (answer._tag === "Failed") return `${answer.path} ${red("failed")}: ${neutralise(answer.error.message)}`
       const { done, noop } = words[verb]
       return answer.outcome === "done" ? `${answer.path} ${green(done)}` : `${answer.path} ${yellow(noop)}`
     }))
@@ -91,17 +96,12 @@ export const perform: (
 )
 
 /** One that is disabled in the configuration is not there before it is started by hand. */
-const startOrAdd = (client: ControlClient.Client): ControlClient.Operation => (target) =>
+const startOrAdd = (client: ControlClient.Client) => (target: string) =>
   Effect.catchTag(client.start(target), "ChildNotFound", (notFound) =>
     client.add(target).pipe(
       Effect.as<ReadonlyArray<Answer>>([{ _tag: "Done", path: target, outcome: "done" }]),
-      Effect.catchTags({
-        NotDeclared: () => Effect.fail(notFound),
-        DeclareFailed: () => Effect.fail(notFound),
-        DuplicateChild: () => Effect.fail(notFound),
-        MaxChildrenReached: () => Effect.fail(notFound),
-        SupervisorClosed: () => Effect.fail(notFound)
-      })
+      // Whatever else is wrong, such as the configuration, is told as it is.
+      Effect.catchTag("NotDeclared", () => Effect.fail(notFound))
     ))
 
 const missing = (verb: Verb | "signal"): string =>
@@ -190,7 +190,7 @@ export const signal: Command.Command<"signal", SignalInput, {}, Failure, Globals
 
 const reloadLines = (report: ReloadReport): ReadonlyArray<string> => [
   ...report.handled.map((path) => `${path} reloaded`),
-  ...report.failed.map(({ cause, path }) => `${path} failed to reload: ${cause.message}`),
+  ...report.failed.map(({ cause, path }) => `${path} failed to reload: ${neutralise(cause.message)}`),
   ...report.timedOut.map((path) => `${path} did not reload in time`)
 ]
 
@@ -215,12 +215,7 @@ const reloadAll = Effect.fnUntraced(function*(client: ControlClient.Client) {
 
 const reloadSome = Effect.fnUntraced(function*(client: ControlClient.Client, targets: ReadonlyArray<string>) {
   const reports = yield* Effect.forEach(targets, client.reloadChild, { concurrency })
-  const all: ReloadReport = {
-    handled: reports.flatMap(({ handled }) => handled),
-    ignored: reports.flatMap(({ ignored }) => ignored),
-    failed: reports.flatMap(({ failed }) => failed),
-    timedOut: reports.flatMap(({ timedOut }) => timedOut)
-  }
+  const all = together(reports)
   if (yield* Json) yield* printJson({ reload: all })
   else yield* printLines([...reloadLines(all), ...all.ignored.map((path) => `${path} has nothing to reload`)])
   return all

@@ -55,7 +55,13 @@ const defaultTimeout = 60_000
 const maxLog = 10 * 1024 * 1024
 const lastLines = 20
 
-const openLog = (file: string): { readonly fd: number; readonly from: number } => {
+interface OpenLog {
+  readonly fd: number
+  /** What was in it before. */
+  readonly from: number
+}
+
+const openLog = (file: string): OpenLog => {
   mkdirSync(dirname(file), { recursive: true, mode: 0o700 })
   const fd = openSync(file, "a", 0o600)
   const { size } = fstatSync(fd)
@@ -100,6 +106,12 @@ const listen = (pipe: Readable): Effect.Effect<Heard> =>
     pipe.on("error", () => {})
   })
 
+const noLog = (log: string, cause: unknown): Failed =>
+  new Failed({
+    message: `Its log ${log} cannot be written (${cause instanceof Error ? cause.message : String(cause)}). ` +
+      "Give permission there, or name another place in XDG_STATE_HOME."
+  })
+
 const tailOf = (file: string, from: number): string => {
   const lines = readFileSync(file).subarray(from).toString("utf8").trimEnd().split("\n")
   return lines.slice(-lastLines).map((line) => `  ${line}`).join("\n")
@@ -108,11 +120,7 @@ const tailOf = (file: string, from: number): string => {
 export const detach: (what: Detached) => Effect.Effect<Started, Failed> = Effect.fnUntraced(function*(what: Detached) {
   const path = resolve(what.file ?? ".")
   const log = stateDirectory.log(path, `${what.name ?? ""}\0${what.socket ?? ""}`)
-  const { fd, from } = yield* Effect.try({
-    try: () => openLog(log),
-    catch: (error) =>
-      new Failed({ message: `Its log cannot be written (${String(error)}). Make room there, or set XDG_STATE_HOME.` })
-  })
+  const { fd, from } = yield* Effect.try({ try: () => openLog(log), catch: (cause) => noLog(log, cause) })
   const process = launch(what, fd)
   closeSync(fd)
   const pipe = process.stdio[reportFd] as Readable

@@ -4,7 +4,7 @@
  *
  * Floor 4.
  */
-import { existsSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs"
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { directory } from "../../control/internal/socketPath.ts"
 
@@ -61,8 +61,10 @@ export const list = (): ReadonlyArray<Running> =>
 export const sockets = (): ReadonlyArray<string> =>
   names().filter((name) => name.endsWith(".sock")).map((name) => join(directory(), name))
 
-/** Leaves a note, and removes those of processes that are gone. The directory has to be there. */
+/** Leaves a note, and removes those of processes that are gone. */
 export const write = (running: Running): void => {
+  // A socket may be elsewhere.
+  mkdirSync(directory(), { recursive: true, mode: 0o700 })
   for (const name of names().filter((name) => name.endsWith(suffix))) {
     const found = read(name)
     if (found !== undefined && !isAlive(found.pid)) rmSync(join(directory(), name), { force: true })

@@ -15,6 +15,7 @@ import * as Dashboard from "../../control/Dashboard.ts"
 import * as Control from "../../Control.ts"
 import { Jobs } from "../../process/Jobs.ts"
 import * as ExitStatus from "../../process/ExitStatus.ts"
+import { turns } from "../../internal/turn.ts"
 import * as Runnable from "../../Runnable.ts"
 import * as Signals from "../../Signals.ts"
 import { type Handle, type ReconcileReport, Supervisor } from "../../Supervisor.ts"
@@ -24,6 +25,7 @@ import * as Config from "../config/Config.ts"
 import type { Services } from "../config/ConfigSpec.ts"
 import type { SupervisorConfig } from "../config/SupervisorConfig.ts"
 import { exitCodes } from "../CliError.ts"
+import { neutraliseAll } from "./escapes.ts"
 import { newsOf } from "./eventText.ts"
 import { codeOfCause, codeOfSignal } from "./runExit.ts"
 import { watchConsole } from "./runConsole.ts"
@@ -159,7 +161,8 @@ export class Session {
     const path = SupervisorError.childPath(cause)
     const reason = cause.reasons.find((reason) => reason._tag !== "Interrupt")
     const error = reason?._tag === "Fail" ? reason.error : reason?._tag === "Die" ? reason.defect : undefined
-    const message = error instanceof Error ? error.message : String(error ?? "interrupted")
+    // It may have in it what a child has written.
+    const message = neutraliseAll(error instanceof Error ? error.message : String(error ?? "interrupted"))
     return path === undefined || Object.values<string>(names).includes(path) ? message : `${path} gave up: ${message}`
   }
 
@@ -325,14 +328,6 @@ export class Session {
     return Runnable.make(names.console, work)
   }
 }
-
-const turns = (times: number): Effect.Effect<void> =>
-  Effect.asVoid(Effect.repeat(
-    Effect.callback<void>((resume) => {
-      setImmediate(() => resume(Effect.void))
-    }),
-    { times }
-  ))
 
 /** The exit code of the command that a child ran last; 1 for what is no command. */
 const lastCode = (path: string): Effect.Effect<number, never, Jobs> =>

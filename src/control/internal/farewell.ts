@@ -7,6 +7,7 @@
  */
 import * as Effect from "effect/Effect"
 import type * as Net from "node:net"
+import { turn } from "../../internal/turn.ts"
 
 /** How long what is under way may take, and then what is still to be sent; in milliseconds. */
 const patience = 250
@@ -23,10 +24,6 @@ const until = (holds: () => boolean, millis: number): Effect.Effect<void> =>
     const interval = setInterval(() => holds() && finish(), 5)
     const timeout = setTimeout(finish, millis)
   })
-
-const turn = Effect.callback<void>((resume) => {
-  setImmediate(() => resume(Effect.void))
-})
 
 export const farewell = (open: ReadonlySet<Net.Socket>, underWay: () => number): Effect.Effect<void> =>
   Effect.gen(function*() {

@@ -13,14 +13,16 @@ import { type JobError } from "../../process/Job.ts"
 import { SignalFailed } from "../../process/ProcessError.ts"
 import { type Signal, signalNumber } from "../../process/Signal.ts"
 import type * as Runnable from "../../Runnable.ts"
+import { turn } from "../../internal/turn.ts"
 import { causeInfo } from "../../State.ts"
-import type { Handle, Outcome, ReconcileReport, ReloadReport } from "../../Supervisor.ts"
+import type { Handle, Outcome, ReconcileReport } from "../../Supervisor.ts"
 import type { ChildNotFound, SupervisorClosed } from "../../SupervisorError.ts"
 import { type Answer, type AnswerError, type Calls, ControlApi, type Details, type ServerInfo } from "../ControlApi.ts"
 import type { Source } from "../ClusterSchema.ts"
 import { ClusterUnavailable, DeclareFailed, NotAJob, NotDeclared, ReadOnlyServer } from "../ControlError.ts"
 import * as clusters from "./clusters.ts"
 import * as logs from "./logs.ts"
+import { together } from "./reports.ts"
 import { type Groups, resolve } from "./targets.ts"
 import type { Turnstile } from "./turnstile.ts"
 import { watch } from "./watch.ts"
@@ -80,13 +82,6 @@ const signalTo = (path: string, signal: string): Effect.Effect<Outcome, NotAJob 
     const sent = yield* Effect.mapError(job.signal(signal as Signal), toSignalFailed(path, signal))
     return sent._tag === "Done" ? "done" : "noop"
   })
-
-const together = (reports: ReadonlyArray<ReloadReport>): ReloadReport => ({
-  handled: reports.flatMap(({ handled }) => handled),
-  ignored: reports.flatMap(({ ignored }) => ignored),
-  failed: reports.flatMap(({ failed }) => failed),
-  timedOut: reports.flatMap(({ timedOut }) => timedOut)
-})
 
 const details: (options: Options, path: string) => Effect.Effect<Details, ChildNotFound> = Effect.fnUntraced(
   function*({ context, handle, waitsFor }: Options, path: string) {
@@ -163,13 +158,9 @@ const clusterOf = (info: ServerInfo): Effect.Effect<Source, ClusterUnavailable> 
     () => new ClusterUnavailable({ supervisor: info.name, detail: undefined })
   )
 
-const nextTurn = Effect.callback<void>((resume) => {
-  setImmediate(() => resume(Effect.void))
-})
-
 /** It takes the server along, so that it is asked for when the answer is on its way. */
 const afterAnswer = (effect: Effect.Effect<void>): Effect.Effect<void> =>
-  Effect.asVoid(Effect.forkDetach(Effect.andThen(nextTurn, effect)))
+  Effect.asVoid(Effect.forkDetach(Effect.andThen(turn, effect)))
 
 type Handlers = Effect.Effect<Context.Context<Rpc.ToHandler<Calls>>>
 

@@ -10,6 +10,7 @@ import * as Exit from "effect/Exit"
 import type * as FileSystem from "effect/FileSystem"
 import * as Path from "effect/Path"
 import * as Scope from "effect/Scope"
+import { turns } from "../../internal/turn.ts"
 import type { Supervisor } from "../../Supervisor.ts"
 import type * as Command from "../Command.ts"
 import type { Done, Job, JobError, NoOp, Outcome, Settings, Ticket } from "../Job.ts"
@@ -340,9 +341,4 @@ export const endIfRemoved = (host: Host, id: string): Effect.Effect<void> =>
   })
 
 /** What ends is first told to its supervisor. That takes turns of the event loop, not time that a test could stop. */
-const aMoment: Effect.Effect<void> = Effect.repeat(
-  Effect.callback<void>((resume) => {
-    setImmediate(() => resume(Effect.void))
-  }),
-  { times: 10 }
-)
+const aMoment: Effect.Effect<void> = turns(10)

@@ -4,20 +4,9 @@
  * Floor 4.
  */
 import * as Effect from "effect/Effect"
-import type * as Redacted from "effect/Redacted"
 import type { Scope } from "effect/Scope"
 import type { Handle } from "../../../Supervisor.ts"
-
-/** How to reach a server that listens. */
-export interface Listening {
-  /** Where the page is, such as "http://127.0.0.1:4790". */
-  readonly origin: string
-  readonly port: number
-  /** An address that lets one browser in, once, within an hour. */
-  readonly link: Effect.Effect<string>
-  /** For programs. */
-  readonly token: Redacted.Redacted
-}
+import type { Listening } from "../../Dashboard.ts"
 
 const all = new WeakMap<Handle<never>, Listening>()
 

@@ -1,0 +1,9 @@
+import * as Effect from "effect/Effect"
+
+/** A turn of the event loop: what is under way in it goes on, and no time that a test could stop has to pass. */
+export const turn: Effect.Effect<void> = Effect.callback<void>((resume) => {
+  setImmediate(() => resume(Effect.void))
+})
+
+/** So many of them. */
+export const turns = (count: number): Effect.Effect<void> => Effect.asVoid(Effect.repeat(turn, { times: count - 1 }))
