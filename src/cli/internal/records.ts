@@ -4,9 +4,9 @@
  *
  * Floor 4.
  */
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs"
+import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
-import { directory } from "../../control/internal/socketPath.ts"
+import { directory, isSafe } from "../../control/internal/socketPath.ts"
 
 /** Who runs. */
 export interface Running {
@@ -32,7 +32,8 @@ const isAlive = (pid: number): boolean => {
   }
 }
 
-const names = (): ReadonlyArray<string> => existsSync(directory()) ? readdirSync(directory()) : []
+/** What others may have put there is not believed. */
+const names = (): ReadonlyArray<string> => isSafe(directory()) ? readdirSync(directory()) : []
 
 const read = (name: string): Running | undefined => {
   try {

@@ -38,6 +38,12 @@ const problemOf = (stats: Stats): string | undefined => {
   return (mode & 0o077) === 0 ? undefined : `can be entered or read by others (its mode is 0${mode.toString(8)})`
 }
 
+/** Whether a directory is there and nobody else could have put something into it. */
+export const isSafe = (directory: string): boolean => {
+  const stats = look(directory)
+  return stats !== undefined && problemOf(stats) === undefined
+}
+
 /**
  * Makes the directory of a socket, for its owner alone, or checks that one that is there is so. As nobody else can enter
  * it, it does not matter which mode the socket has in the moment between being bound and being restricted.
