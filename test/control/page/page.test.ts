@@ -451,6 +451,7 @@ describe("A node of a cluster", () => {
     await other.page.keyboard.press("?")
     assert.include(await textOf(other.page, "dialog"), "c the cluster, or the tree")
     await other.page.keyboard.press("Escape")
+    await other.page.locator("dialog").waitFor({ state: "detached" })
     await other.page.keyboard.press("c")
     await until("the lines", async () => (await lines()).length === 7)
     assert.deepStrictEqual(await lines(), [
