@@ -1,10 +1,11 @@
 import { afterAll, afterEach, assert, beforeAll, beforeEach, describe, it } from "@effect/vitest"
 import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process"
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { mkdtempSync, readFileSync, writeFileSync } from "node:fs"
 import { type AddressInfo, createServer } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { build, root } from "./fixtures/build.ts"
+import { removeFolder } from "./fixtures/removeFolder.ts"
 
 /** The demo as a process, with its lines as they come. */
 class App {
@@ -84,7 +85,7 @@ describe("the demo as a program", () => {
     for (const app of apps.splice(0)) app.process.kill("SIGKILL")
   })
 
-  afterAll(() => rmSync(directory, { recursive: true }))
+  afterAll(() => removeFolder(directory))
 
   it("runs a tree, reloads on SIGHUP, and on Ctrl-C stops everything in reverse order with exit code 0", async () => {
     const app = start()
@@ -176,7 +177,7 @@ describe("npm start", () => {
     for (const app of apps.splice(0)) app.process.kill("SIGKILL")
   })
 
-  afterAll(() => rmSync(directory, { recursive: true }))
+  afterAll(() => removeFolder(directory))
 
   /** What the script in package.json runs, after the build. */
   const script = (): ReadonlyArray<string> => {

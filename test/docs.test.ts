@@ -4,7 +4,7 @@ import { NodeServices } from "@effect/platform-node"
 import { Effect, Layer, type Schema, type SchemaAST } from "effect"
 import { CliConfig, CliOutput, Command, GlobalFlag, type HelpDoc } from "effect/cli"
 import { execFile } from "node:child_process"
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { exitCodes } from "../src/cli/CliError.ts"
@@ -20,6 +20,7 @@ import * as Job from "../src/process/Job.ts"
 import * as LogStore from "../src/process/LogStore.ts"
 import { readinessDefaults } from "../src/process/Probe.ts"
 import { build, root } from "./fixtures/build.ts"
+import { removeFolder } from "./fixtures/removeFolder.ts"
 
 // ---------------------------------------------------------------------------------------------------------- the pages
 
@@ -120,7 +121,7 @@ const inDirectories = async <A>(
     })
     return await use(place, directories)
   } finally {
-    rmSync(place, { recursive: true })
+    removeFolder(place)
   }
 }
 

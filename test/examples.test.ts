@@ -1,10 +1,11 @@
 import { assert, beforeAll, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { execFile, spawn } from "node:child_process"
-import { mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
+import { mkdtempSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { build, root } from "./fixtures/build.ts"
+import { removeFolder } from "./fixtures/removeFolder.ts"
 
 /** What each example prints, in this order, among whatever else it prints. */
 const promises: Record<string, ReadonlyArray<string | RegExp>> = {
@@ -311,7 +312,7 @@ const typeCheck = async (modules: ReadonlyMap<string, string>): Promise<string> 
       })
     )
   } finally {
-    rmSync(project, { recursive: true })
+    removeFolder(project)
   }
 }
 

@@ -7,11 +7,12 @@
  * turns, since the machine has moods.
  */
 import { spawn, spawnSync } from "node:child_process"
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { mkdirSync, mkdtempSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { parseDuration } from "../../src/cli/internal/words.ts"
+import { removeFolder } from "../fixtures/removeFolder.ts"
 
 const rounds = Number(process.argv[2] ?? 5)
 const count = 100
@@ -118,5 +119,5 @@ try {
     line(`esv ${args.join(" ")}, 100 children`, ms(value), "<= 300 ms", value <= 300)
   }
 } finally {
-  rmSync(home, { recursive: true, force: true })
+  removeFolder(home)
 }

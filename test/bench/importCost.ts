@@ -1,11 +1,12 @@
 /** Importing the built core in a fresh process, against importing the modules of `effect` that it uses. */
 import * as Effect from "effect/Effect"
 import { execFileSync } from "node:child_process"
-import { globSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { globSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { fileURLToPath, pathToFileURL } from "node:url"
 import { inFreshProcess } from "./freshProcess.ts"
 import { atMostTimes, compare, figure, type Scenario } from "./harness.ts"
+import { removeFolder } from "../fixtures/removeFolder.ts"
 
 const root = fileURLToPath(new URL("../../", import.meta.url))
 /** Below `node_modules`, so that what is built there finds the same `effect`. */
@@ -32,8 +33,6 @@ const makeFolder = Effect.sync(() => {
   return mkdtempSync(join(cache, "effect-supervisor-bench-"))
 })
 
-const removeFolder = (folder: string) => Effect.sync(() => rmSync(folder, { recursive: true, force: true }))
-
 const measure = (file: string) => {
   const script = `const from = performance.now()
 await import("${pathToFileURL(file).href}")
@@ -53,5 +52,5 @@ export const importCost: Scenario = {
           "its effect modules": measure(join(folder, "modules.mjs"))
         })
         return [figure("import of the core", 1, "ms", compared, "import", [atMostTimes(1.1, "its effect modules")])]
-      }), removeFolder)
+      }), (folder) => Effect.sync(() => removeFolder(folder)))
 }

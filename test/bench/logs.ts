@@ -8,16 +8,17 @@ import * as NodeStream from "@effect/platform-node/NodeStream"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import { spawn } from "node:child_process"
-import { closeSync, createReadStream, mkdtempSync, openSync, rmSync, writeSync } from "node:fs"
+import { closeSync, createReadStream, mkdtempSync, openSync, writeSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { createInterface } from "node:readline"
 import * as LogStore from "../../src/process/LogStore.ts"
 import { atMost, atMostTimes, compare, figure, micros, type Scenario } from "./harness.ts"
+import { removeFolder } from "../fixtures/removeFolder.ts"
 
 const temporary = Effect.acquireRelease(
   Effect.sync(() => mkdtempSync(join(tmpdir(), "effect-supervisor-logs-"))),
-  (directory) => Effect.sync(() => rmSync(directory, { recursive: true, force: true }))
+  (directory) => Effect.sync(() => removeFolder(directory))
 )
 
 /** A file of short lines, and of what a store of 100 MB is made of: the child is `cat`, so that it is not the slowest. */

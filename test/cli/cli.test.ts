@@ -1,16 +1,7 @@
 // oxlint-disable eslint/no-await-in-loop -- what is looked at happens one after the other
 import { afterEach, assert, beforeAll, describe, it, vi } from "@effect/vitest"
 import { execFileSync } from "node:child_process"
-import {
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  statSync,
-  symlinkSync,
-  writeFileSync
-} from "node:fs"
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from "node:fs"
 import { createServer } from "node:http"
 import type { AddressInfo } from "node:net"
 import { tmpdir } from "node:os"
@@ -19,6 +10,7 @@ import { Effect } from "effect"
 import { ControlClient } from "effect-supervisor/control"
 import { build, root } from "../fixtures/build.ts"
 import { isAlive, Place, until } from "./support.ts"
+import { removeFolder } from "../fixtures/removeFolder.ts"
 
 interface Row {
   readonly path: string
@@ -335,7 +327,7 @@ describe("in the background", () => {
     assert.match(up.stdout, /socket +\S+shop\.sock/)
     assert.deepStrictEqual(await states(at), ["web running"])
     assert.strictEqual((await at.esv("shutdown")).code, 0)
-    await until(() => !isAlive(Number(pid)), "the supervisor is gone")
+    assert.notInclude(left(at), pid)
     const started = await at.json<{ readonly name: string; readonly children: number }>("start")
     assert.strictEqual(started.name, "shop")
     assert.strictEqual(started.children, 1)
@@ -753,7 +745,7 @@ describe("the package", () => {
       }
       assert.match(esv("run"), /^a +\| packed$/m)
     } finally {
-      rmSync(home, { recursive: true, force: true })
+      removeFolder(home)
     }
   })
 })

@@ -1,10 +1,11 @@
 // oxlint-disable eslint/no-await-in-loop -- what is looked at happens one after the other
 /** What the tests of the command line share: the real program, in a directory of its own. */
 import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process"
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { mkdirSync, mkdtempSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { root } from "../fixtures/build.ts"
+import { removeFolder } from "../fixtures/removeFolder.ts"
 
 export interface Result {
   readonly code: number | null
@@ -124,7 +125,7 @@ export class Place {
     await this.esv("shutdown", "--now")
     for (const run of this.runs) if (run.process.exitCode === null) run.process.kill("SIGKILL")
     await Promise.all(this.runs.map(({ ended }) => ended))
-    rmSync(this.home, { recursive: true, force: true })
+    removeFolder(this.home)
   }
 }
 

@@ -1,12 +1,13 @@
 /** Nodes as real processes, a PostgreSQL of their own, and what their children wrote down. */
 import { type ChildProcess, execFileSync, spawn } from "node:child_process"
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { mkdtempSync, readFileSync, writeFileSync } from "node:fs"
 import { createServer } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { setTimeout as sleep } from "node:timers/promises"
 import { fileURLToPath } from "node:url"
 import type { Settings } from "../fixtures/cluster/node.ts"
+import { removeFolder } from "../fixtures/removeFolder.ts"
 
 const script = fileURLToPath(new URL("postgres.sh", import.meta.url))
 const program = fileURLToPath(new URL("../fixtures/cluster/node.ts", import.meta.url))
@@ -160,6 +161,6 @@ export class Cluster {
         // It is stopped already.
       }
     }
-    rmSync(this.dir, { recursive: true, force: true })
+    removeFolder(this.dir)
   }
 }

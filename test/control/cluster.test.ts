@@ -2,10 +2,11 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber, Queue, Stream } from "effect"
 import { ProcessManager, Runnable } from "effect-supervisor"
 import { type ClusterSchema, ControlClient, ControlServer } from "effect-supervisor/control"
-import { mkdtempSync, rmSync } from "node:fs"
+import { mkdtempSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { announce } from "../../src/control/internal/clusters.ts"
+import { removeFolder } from "../fixtures/removeFolder.ts"
 
 const child = (name: string, node: string): ClusterSchema.ClusterChild => ({
   name,
@@ -38,7 +39,7 @@ const event: ClusterSchema.ClusterEvent = {
 const served = Effect.gen(function*() {
   const directory = yield* Effect.acquireRelease(
     Effect.sync(() => mkdtempSync(join(tmpdir(), "control-"))),
-    (directory) => Effect.sync(() => rmSync(directory, { recursive: true }))
+    (directory) => Effect.sync(() => removeFolder(directory))
   )
   const socket = join(directory, "app.sock")
   yield* ProcessManager.start(ProcessManager.make("app", [ControlServer.runnable({ socket }), Runnable.idle()]))

@@ -6,7 +6,7 @@
  */
 import { Effect, Stream } from "effect"
 import { spawn } from "node:child_process"
-import { mkdtempSync, rmSync } from "node:fs"
+import { mkdtempSync } from "node:fs"
 import * as Net from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
@@ -14,6 +14,7 @@ import { createInterface } from "node:readline"
 import { ControlClient, ControlServer } from "../../src/control/index.ts"
 import { ProcessManager, Runnable } from "../../src/index.ts"
 import { Command, Job, Jobs, NodeJobs } from "../../src/process/index.ts"
+import { removeFolder } from "../fixtures/removeFolder.ts"
 
 const followers = 200
 const connections = 20
@@ -122,7 +123,7 @@ const perSecond = Number(process.env["LINES_PER_SECOND"] ?? 1000)
 
 const server = Effect.scoped(Effect.gen(function*() {
   const directory = mkdtempSync(join(tmpdir(), "es-measure-"))
-  yield* Effect.addFinalizer(() => Effect.sync(() => rmSync(directory, { recursive: true, force: true })))
+  yield* Effect.addFinalizer(() => Effect.sync(() => removeFolder(directory)))
   const socket = join(directory, "control.sock")
   const script = `let n = 0; setInterval(() => { let s = ""; for (let i = 0; i < ${perSecond / 20}; i++) ` +
     `s += "line " + ++n + " of some length, as lines of a log are\\n"; process.stdout.write(s) }, 50)`

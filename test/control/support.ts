@@ -3,15 +3,16 @@ import { assert } from "@effect/vitest"
 import { Effect, type Scope } from "effect"
 import { ProcessManager, Runnable } from "effect-supervisor"
 import { ControlClient, ControlServer } from "effect-supervisor/control"
-import { mkdtempSync, rmSync } from "node:fs"
+import { mkdtempSync } from "node:fs"
 import * as Net from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import { removeFolder } from "../fixtures/removeFolder.ts"
 
 /** A directory of one's own, mode 0700. */
 export const temporary: Effect.Effect<string, never, Scope.Scope> = Effect.acquireRelease(
   Effect.sync(() => mkdtempSync(join(tmpdir(), "es-control-"))),
-  (directory) => Effect.sync(() => rmSync(directory, { recursive: true, force: true }))
+  (directory) => Effect.sync(() => removeFolder(directory))
 )
 
 export const temporarySocket: Effect.Effect<string, never, Scope.Scope> = Effect.map(

@@ -18,12 +18,13 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import * as LogStore from "../../src/process/LogStore.ts"
 import { captureLogs } from "../support.ts"
+import { removeFolder } from "../fixtures/removeFolder.ts"
 
 const encode = (text: string): Uint8Array => new TextEncoder().encode(text)
 
 const directory = Effect.acquireRelease(
   Effect.sync(() => mkdtempSync(join(tmpdir(), "effect-supervisor-logs-"))),
-  (path) => Effect.sync(() => rmSync(path, { recursive: true, force: true }))
+  (path) => Effect.sync(() => removeFolder(path))
 )
 
 /** A store in a new directory. */
@@ -431,7 +432,7 @@ const probe = mkdtempSync(join(tmpdir(), "effect-supervisor-mount-"))
 const mount = (path: string) => spawnSync("mount", ["-t", "tmpfs", "-o", "size=256k", "tmpfs", path]).status === 0
 const unmount = (path: string) => spawnSync("umount", [path]).status === 0
 const canMount = mount(probe) && unmount(probe)
-rmSync(probe, { recursive: true })
+removeFolder(probe)
 
 const onTmpfs = canMount ? it.live : it.live.skip
 

@@ -6,6 +6,7 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, 
 import { tmpdir } from "node:os"
 import { dirname, isAbsolute, join } from "node:path"
 import { ran, real, sh, started, stdoutOf, until } from "../fixtures/process/job-support.ts"
+import { removeFolder } from "../fixtures/removeFolder.ts"
 
 const inPlace = <A, E>(directory: string | undefined, effect: Effect.Effect<A, E, Jobs | Scope.Scope>) =>
   effect.pipe(Effect.scoped, Effect.provide(Layer.fresh(NodeJobs.layer({ directory }))))
@@ -65,7 +66,7 @@ describe("Jobs: whose place it is", () => {
       undefined,
       Effect.gen(function*() {
         const [dead, alive] = [placeOf("99999999 1\n"), placeOf(`${process.ppid} 0\n`)]
-        yield* Effect.addFinalizer(() => Effect.sync(() => rmSync(alive, { recursive: true })))
+        yield* Effect.addFinalizer(() => Effect.sync(() => removeFolder(alive)))
         yield* Job.make("job", sh("true"))
         yield* until("it is removed", () => !existsSync(dead))
         assert.isTrue(existsSync(alive))
@@ -122,7 +123,7 @@ describe("Jobs: what is in a place", () => {
     Effect.gen(function*() {
       const { job } = yield* ran(sh("echo one; echo x > \"$EFFECT_SUPERVISOR_DATA_DIR/file\""))
       const { directory } = yield* job.info
-      rmSync(directory, { recursive: true })
+      removeFolder(directory)
       yield* job.start
       yield* job.wait
       assert.deepStrictEqual(yield* stdoutOf(job), ["one"])

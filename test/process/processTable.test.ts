@@ -2,10 +2,11 @@ import { assert, describe, it, vi } from "@effect/vitest"
 import { Effect, Fiber } from "effect"
 import { execFileSync, spawn } from "node:child_process"
 import { once } from "node:events"
-import { copyFileSync, existsSync, mkdtempSync, rmSync } from "node:fs"
+import { copyFileSync, existsSync, mkdtempSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import * as ProcessTable from "../../src/process/internal/processTable.ts"
+import { removeFolder } from "../fixtures/removeFolder.ts"
 
 /** The groups of all tests, for the last one. */
 const known = new Set<number>()
@@ -85,7 +86,7 @@ describe("The process table", () => {
     Effect.gen(function*() {
       const directory = yield* Effect.acquireRelease(
         Effect.sync(() => mkdtempSync(join(tmpdir(), "process-table-"))),
-        (path) => Effect.sync(() => rmSync(path, { recursive: true }))
+        (path) => Effect.sync(() => removeFolder(path))
       )
       const path = join(directory, "a) Z 1 (b")
       copyFileSync(execFileSync("/bin/sh", ["-c", "command -v sleep"], { encoding: "utf8" }).trim(), path)

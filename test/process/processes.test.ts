@@ -1,7 +1,7 @@
 import { assert, describe } from "@effect/vitest"
 import { Effect, Fiber, PlatformError, Redacted, Result, Stream } from "effect"
 import { Command, ExitStatus, Job, ProcessError, Spawner } from "effect-supervisor/process"
-import { chmodSync, existsSync, mkdirSync, rmSync, statSync, writeFileSync } from "node:fs"
+import { chmodSync, existsSync, mkdirSync, statSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import {
   fixture,
@@ -19,6 +19,7 @@ import {
   timed,
   until
 } from "../fixtures/process/job-support.ts"
+import { removeFolder } from "../fixtures/removeFolder.ts"
 
 const encoder = new TextEncoder()
 const bytes = (...texts: ReadonlyArray<string>) => Stream.fromIterable(texts.map((text) => encoder.encode(text)))
@@ -486,7 +487,7 @@ describe("Job: its directory and what it knows", () => {
       const { directory } = yield* job.info
       mkdirSync(join(directory, ".."), { recursive: true })
       writeFileSync(directory, "a file is in the way")
-      yield* Effect.addFinalizer(() => Effect.sync(() => rmSync(directory, { force: true, recursive: true })))
+      yield* Effect.addFinalizer(() => Effect.sync(() => removeFolder(directory)))
       const error = yield* Effect.flip(job.start)
       assert.strictEqual(error._tag === "SpawnFailed" && error.reason, "BadWorkspace")
       assert.include(error.message, "private directory")

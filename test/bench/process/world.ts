@@ -6,12 +6,13 @@
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import { execFileSync } from "node:child_process"
-import { copyFileSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { copyFileSync, existsSync, mkdirSync, mkdtempSync, writeFileSync } from "node:fs"
 import { homedir, tmpdir } from "node:os"
 import { delimiter, join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { rolldown } from "rolldown"
 import { endAll, marked } from "./processes.ts"
+import { removeFolder } from "../../fixtures/removeFolder.ts"
 
 export const root = fileURLToPath(new URL("../../../", import.meta.url))
 
@@ -115,7 +116,7 @@ export const make: Effect.Effect<World, never, Scope.Scope> = Effect.acquireRele
   ({ built, directory }) =>
     Effect.sync(() => {
       endAll(() => marked(mark))
-      rmSync(directory, { recursive: true, force: true })
-      rmSync(built, { recursive: true, force: true })
+      removeFolder(directory)
+      removeFolder(built)
     })
 )

@@ -1,13 +1,14 @@
 /** What the tests of the configuration share: a directory with files, and problems in words. */
 import { NodeFileSystem, NodePath } from "@effect/platform-node"
 import { Effect, type FileSystem, Layer, type Path } from "effect"
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { mkdirSync, mkdtempSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { dirname, join } from "node:path"
 import { fileURLToPath } from "node:url"
 import * as Config from "../../../src/cli/config/Config.ts"
 import * as ConfigError from "../../../src/cli/config/ConfigError.ts"
 import type { ChildConfig, CommandWork, SupervisorConfig } from "../../../src/cli/config/SupervisorConfig.ts"
+import { removeFolder } from "../../fixtures/removeFolder.ts"
 
 export const fixtures = fileURLToPath(new URL("../../fixtures/config/", import.meta.url))
 
@@ -35,7 +36,7 @@ export const withFiles = <A, E, R>(
       return directory
     }),
     effect,
-    (directory) => Effect.sync(() => rmSync(directory, { recursive: true, force: true }))
+    (directory) => Effect.sync(() => removeFolder(directory))
   )
 
 const noEnvironment: Config.LoadOptions = { environment: {} }

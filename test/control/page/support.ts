@@ -3,12 +3,13 @@ import { Deferred, Effect, Exit, Layer, References, Scope } from "effect"
 import { ProcessManager, type Runnable, type Supervisor } from "effect-supervisor"
 import { Dashboard } from "effect-supervisor/control"
 import { type Jobs, NodeJobs } from "effect-supervisor/process"
-import { existsSync, mkdtempSync, rmSync } from "node:fs"
+import { existsSync, mkdtempSync } from "node:fs"
 import { createServer } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { type Browser, type BrowserContextOptions, chromium, type Page } from "playwright-core"
 import { bundlePage } from "../../../.ci/page.ts"
+import { removeFolder } from "../../fixtures/removeFolder.ts"
 
 export const executablePath = process.env["CHROMIUM"] ?? "/usr/bin/chromium"
 
@@ -38,7 +39,7 @@ export const launch = (): Promise<Browser> => {
 export const build = async (): Promise<{ readonly assets: string; readonly remove: () => void }> => {
   const assets = mkdtempSync(join(tmpdir(), "es-dashboard-"))
   await bundlePage(assets)
-  return { assets, remove: () => rmSync(assets, { recursive: true, force: true }) }
+  return { assets, remove: () => removeFolder(assets) }
 }
 
 /** A port that the server can have again when it is restarted. */

@@ -3,11 +3,12 @@ import { assert } from "@effect/vitest"
 import { Deferred, Effect, Redacted, type Scope } from "effect"
 import { ProcessManager, Runnable, type Supervisor } from "effect-supervisor"
 import { Dashboard } from "effect-supervisor/control"
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { mkdtempSync, writeFileSync } from "node:fs"
 import * as Http from "node:http"
 import * as Net from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import { removeFolder } from "../../fixtures/removeFolder.ts"
 
 export const children: ReadonlyArray<Runnable.Runnable> = [
   Runnable.idle("store"),
@@ -24,7 +25,7 @@ export const page: Effect.Effect<string, never, Scope.Scope> = Effect.acquireRel
     writeFileSync(join(folder, "secret.txt"), "not a part of the page")
     return folder
   }),
-  (folder) => Effect.sync(() => rmSync(folder, { recursive: true }))
+  (folder) => Effect.sync(() => removeFolder(folder))
 )
 
 /** A port that nobody has just now. */
