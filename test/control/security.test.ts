@@ -1,7 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Deferred, Duration, Effect, Exit, Fiber, Stream } from "effect"
+import { Deferred, Duration, Effect, Exit, Fiber, Redacted, Stream } from "effect"
 import { Control, ProcessManager, Runnable, type Supervisor } from "effect-supervisor"
 import { ControlClient, ControlServer } from "effect-supervisor/control"
+import { Command, Job, NodeJobs } from "effect-supervisor/process"
 import { spawn } from "node:child_process"
 import { once } from "node:events"
 import { chmodSync, existsSync, lstatSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs"
@@ -228,6 +229,35 @@ describe("a read-only server", () => {
       yield* client.info("web/cache")
       yield* Stream.runHead(client.watch)
     }))
+})
+
+describe("what goes out", () => {
+  it.live("has neither the environment of a job nor what is redacted", () =>
+    Effect.gen(function*() {
+      const env = { PUBLIC: "from-the-environment", SECRET: Redacted.make("very-secret-value") }
+      const args = ["-c", "sleep 60", Redacted.make("secret-argument")]
+      const { socket } = yield* serve({ children: [Job.runnable("job", Command.make("sh", args, { env }))] })
+      const { send, until } = yield* raw(socket)
+      yield* send(request(0, "watch"))
+      yield* until((lines) => lines.length > 0)
+      const calls = [
+        ["status"],
+        ["info", { path: "job" }],
+        ["restart", { target: "job" }],
+        ["info", { path: "job" }]
+      ] as const
+      yield* Effect.forEach(calls, ([tag, payload], index) =>
+        Effect.andThen(
+          send(request(index + 1, tag, payload ?? {})),
+          until((lines) => lines.some(({ _tag, requestId }) => _tag === "Exit" && requestId === index + 1))
+        ), { discard: true })
+      const lines = yield* until((lines) => lines.some((line) => JSON.stringify(line).includes("Running")))
+      const all = JSON.stringify(lines)
+      assert.include(all, "<redacted>")
+      for (const secret of ["from-the-environment", "very-secret-value", "secret-argument", process.env["PATH"]!]) {
+        assert.notInclude(all, secret)
+      }
+    }).pipe(Effect.scoped, Effect.provide(NodeJobs.layer())))
 })
 
 describe("what comes in", () => {
