@@ -236,7 +236,9 @@ describe("what goes out", () => {
     Effect.gen(function*() {
       const env = { PUBLIC: "from-the-environment", SECRET: Redacted.make("very-secret-value") }
       const args = ["-c", "sleep 60", Redacted.make("secret-argument")]
-      const { socket } = yield* serve({ children: [Job.runnable("job", Command.make("sh", args, { env }))] })
+      const socket = yield* temporarySocket
+      const job = Job.runnable("job", Command.make("sh", args, { env }))
+      yield* ProcessManager.start(ProcessManager.make("app", [ControlServer.runnable({ socket }), job]))
       const { send, until } = yield* raw(socket)
       yield* send(request(0, "watch"))
       yield* until((lines) => lines.length > 0)

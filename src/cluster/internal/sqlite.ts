@@ -6,6 +6,7 @@
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Reactivity from "effect/reactivity/Reactivity"
+import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
 import * as Semaphore from "effect/Semaphore"
 import * as SqlClient from "effect/sql/SqlClient"
@@ -18,20 +19,40 @@ import { DatabaseSync, type SQLInputValue, type StatementSync } from "node:sqlit
 /** Statements are few and always the same, so they are prepared once. More than this many means that they are not. */
 const maxPrepared = 256
 
-const failure = (operation: string) => (cause: unknown): SqlError =>
-  new SqlError({ reason: classifySqliteError(cause, { message: `SQLite could not ${operation}`, operation }) })
+/** What this driver calls `errcode`, others call `errno`, which is what is classified. */
+const withNumber = (cause: unknown): unknown =>
+  cause instanceof Error && "errcode" in cause ? Object.assign(cause, { errno: cause.errcode }) : cause
 
+const failure = (operation: string) => (cause: unknown): SqlError => {
+  const message = `SQLite could not ${operation}`
+  return new SqlError({ reason: classifySqliteError(withNumber(cause), { message, operation }) })
+}
+
+const openNow = (file: string, busyMillis: number): DatabaseSync => {
+  const database = new DatabaseSync(file, { timeout: busyMillis })
+  try {
+    // Readers do not wait for writers. What was committed survives a killed process; a power cut may lose the end.
+    database.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL")
+    return database
+  } catch (error) {
+    database.close()
+    throw error
+  }
+}
+
+/**
+ * Processes that open a new file at once ask for a lock that SQLite does not wait for, whatever the timeout: it could
+ * be a deadlock. So it is asked for again for a while.
+ */
 const open = (file: string, busyMillis: number): Effect.Effect<DatabaseSync, SqlError, Scope.Scope> =>
   Effect.acquireRelease(
-    Effect.try({
-      try: () => {
-        const database = new DatabaseSync(file, { timeout: busyMillis })
-        // Readers do not wait for writers. What was committed survives a killed process; a power cut may lose the end.
-        database.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL")
-        return database
-      },
-      catch: failure("open")
-    }),
+    Effect.try({ try: () => openNow(file, busyMillis), catch: failure("open") }).pipe(
+      Effect.retry({
+        while: ({ reason }) => reason._tag === "LockTimeoutError",
+        schedule: Schedule.jittered(Schedule.spaced("50 millis")),
+        times: 100
+      })
+    ),
     (database) => Effect.sync(() => database.close())
   )
 
