@@ -289,7 +289,7 @@ describe("Readiness", () => {
       yield* until("it runs", () => marked(directory).length > 0)
       const [, millis] = yield* timed(handle.stop("a"))
       nobody(directory)
-      assert.isBelow(millis, 500)
+      assert.isBelow(millis, 1000)
     }))
 })
 

@@ -51,7 +51,7 @@ describe("After a stop nobody of the group is alive", () => {
           status: ExitStatus.Signaled({ signal: "SIGTERM", coreDumped: false })
         })
         assert.isAtLeast(millis, 190)
-        assert.isBelow(millis, 400)
+        assert.isBelow(millis, 1000)
       })
   )
 
@@ -74,7 +74,7 @@ describe("After a stop nobody of the group is alive", () => {
       const [outcome, millis] = yield* timed(job.stop())
       nobody(directory)
       assert.deepInclude(outcome, { _tag: "Done", forced: false })
-      assert.isBelow(millis, 200)
+      assert.isBelow(millis, 1000)
     }))
 
   real("one that ignores the signal is killed after the grace", ({ directory }) =>
@@ -96,7 +96,7 @@ describe("After a stop nobody of the group is alive", () => {
       nobody(directory)
       assert.deepInclude(outcome, { forced: false, status: ExitStatus.Exited({ code: 3 }) })
       assert.deepStrictEqual(yield* stdoutOf(job), ["up", "cleaned"])
-      assert.isBelow(millis, 300)
+      assert.isBelow(millis, 1000)
     }))
 
   real("one that hands over from process to process is caught", ({ directory }) =>
@@ -145,10 +145,10 @@ describe("After a stop nobody of the group is alive", () => {
       assert.isDefined(look(parent))
       const [outcome, millis] = yield* timed(job.stop())
       assert.deepInclude(outcome, { _tag: "Done", forced: false })
-      assert.isBelow(millis, 300)
+      assert.isBelow(millis, 1000)
       // And what comes after it does not wait either.
       const [, again] = yield* timed(job.start)
-      assert.isBelow(again, 300)
+      assert.isBelow(again, 1000)
       const other = Number(yield* said(job, new RegExp(`^(?!${parent}$)\\d+$`)))
       yield* Effect.addFinalizer(() => end(other))
       yield* job.stop()
@@ -160,7 +160,7 @@ describe("After a stop nobody of the group is alive", () => {
       yield* said(job, "up")
       const [outcome, millis] = yield* timed(job.stop())
       assert.deepInclude(outcome, { _tag: "Done", forced: false })
-      assert.isBelow(millis, 300)
+      assert.isBelow(millis, 1000)
     }))
 })
 
@@ -224,7 +224,7 @@ describe("After a program has ended by itself nobody of its group is alive", () 
         const [outcome, millis] = yield* timed(job.wait)
         assert.deepInclude(outcome, { _tag: "Done", status: ExitStatus.Exited({ code: 3 }) })
         assert.isAtLeast(millis, 300)
-        assert.isBelow(millis, 800)
+        assert.isBelow(millis, 1000)
         assert.deepStrictEqual(yield* stdoutOf(job), ["out"])
         // It belongs to nobody: the test ends it.
         const others = marked(directory)
