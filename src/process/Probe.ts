@@ -1,6 +1,6 @@
 /**
- * How to find out whether a process serves: a line in its log, a port, an HTTP answer, a program, or a byte that it
- * writes by itself.
+ * How to find out whether a process serves: a line in its log, a port, an HTTP answer, a program, its memory, or a
+ * byte that it writes by itself.
  *
  * The same probes say when a process is ready and whether it is alive. Not being ready fails closed: what is not ready
  * in time is stopped and has failed.
@@ -23,7 +23,17 @@ export type Probe =
   | { readonly _tag: "Tcp"; readonly port: number; readonly host: string }
   | { readonly _tag: "Http"; readonly url: string; readonly statuses: ReadonlyArray<number> | undefined }
   | { readonly _tag: "Exec"; readonly command: Command }
+  | { readonly _tag: "Memory"; readonly maxBytes: number }
+  | { readonly _tag: "All"; readonly probes: ReadonlyArray<Tried> }
   | { readonly _tag: "Notify" }
+
+/**
+ * A probe that is tried when one wants to know. `Log` and `Notify` are not: what they wait for comes by itself.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Tried = Exclude<Probe, { readonly _tag: "Log" | "Notify" }>
 
 /**
  * When a process is ready. All but the probe is optional.
@@ -105,7 +115,7 @@ export const log = (
  * @category constructors
  * @since 0.1.0
  */
-export const tcp = (options: { readonly port: number; readonly host?: string | undefined }): Probe => {
+export const tcp = (options: { readonly port: number; readonly host?: string | undefined }): Tried => {
   if (!Number.isInteger(options.port) || options.port < 1 || options.port > 65_535) {
     throw new InvalidOption({
       subject: "Probe.tcp",
@@ -126,7 +136,7 @@ export const tcp = (options: { readonly port: number; readonly host?: string | u
 export const http = (
   url: string | URL,
   options?: { readonly statuses?: ReadonlyArray<number> | undefined }
-): Probe => {
+): Tried => {
   const text = String(url)
   if (!URL.canParse(text) || !/^https?:/.test(text)) {
     throw new InvalidOption({ subject: "Probe.http", option: "url", value: text, expected: "a URL with http or https" })
@@ -140,7 +150,7 @@ export const http = (
  * @category constructors
  * @since 0.1.0
  */
-export const exec = (command: Command): Probe => {
+export const exec = (command: Command): Tried => {
   if (isCommand(command) && command.program._tag !== "Script") return { _tag: "Exec", command }
   throw new InvalidOption({
     subject: "Probe.exec",
@@ -149,6 +159,51 @@ export const exec = (command: Command): Probe => {
     expected: "a Command made by Command.make, shell or parse"
   })
 }
+
+const mebibyte = 2 ** 20
+
+/**
+ * The processes of the group use no more memory than this together: resident, in bytes.
+ *
+ * **When to use**
+ *
+ * Use it as `liveness` for a process that leaks: it is stopped with its grace, and its restart policy decides. It is
+ * looked at now and then, so it is no limit: for that, use a cgroup, or `ulimit -v` in a `Command.shell`.
+ *
+ * **Gotchas**
+ *
+ * Memory that processes share is counted for each of them. Where it cannot be read the process counts as alive.
+ *
+ * **Example** (Restarted when it uses more than 512 MiB for half a minute)
+ *
+ * ```ts
+ * import { Command, Job, Probe } from "effect-supervisor/process"
+ *
+ * const web = Job.runnable("web", Command.make("node", ["server.js"]), {
+ *   liveness: Probe.all([Probe.http("http://127.0.0.1:8080/"), Probe.memory(512 * 2 ** 20)])
+ * })
+ * ```
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const memory = (maxBytes: number): Tried => {
+  if (Number.isFinite(maxBytes) && maxBytes > 0) return { _tag: "Memory", maxBytes }
+  throw new InvalidOption({
+    subject: "Probe.memory",
+    option: "maxBytes",
+    value: maxBytes,
+    expected: "a number of bytes, such as 512 * 2 ** 20"
+  })
+}
+
+/**
+ * Each of these says yes. They are tried at once, and the first no counts.
+ *
+ * @category combinators
+ * @since 0.1.0
+ */
+export const all = (probes: ReadonlyArray<Tried>): Tried => ({ _tag: "All", probes })
 
 /**
  * The process writes a byte, such as a line feed, to the descriptor whose number it finds in
@@ -176,6 +231,10 @@ export const show = (probe: Probe): string => {
       return `GET ${withoutSecrets(probe.url)}`
     case "Exec":
       return `the program ${showCommand(probe.command)}`
+    case "Memory":
+      return `memory of at most ${Number((probe.maxBytes / mebibyte).toFixed(1))} MiB`
+    case "All":
+      return probe.probes.map(show).join(" and ")
     case "Notify":
       return "a byte on its notify descriptor"
   }

@@ -321,6 +321,31 @@ describe("Liveness", () => {
       })
   )
 
+  real(
+    "what uses more memory than it may is stopped and started anew, and told by how much",
+    ({ file }) =>
+      Effect.gen(function*() {
+        const script = `[ -e '${file("second")}' ] && exec sleep 600; : > '${file("second")}'; `
+          + "exec python3 -c 'import time; hog = bytearray(80_000_000); print(\"full\", flush=True); time.sleep(600)'"
+        const handle = yield* start(sh(script), {
+          ready: Probe.memory(2 ** 40),
+          liveness: { probe: Probe.all([Probe.memory(50 * 2 ** 20), Probe.exec(sh("exit 0"))]), ...soon, failures: 1 },
+          restart: Schedule.recurs(1)
+        })
+        const child = yield* startedAgain(handle, 2)
+        const last = child.history.at(-1)!
+        assert.isTrue(last.exit._tag === "Failure" && last.exit.cause.tag === "Unhealthy")
+        assert.match(JSON.stringify(last.exit), /memory of at most 50 MiB and the program .*: it uses \d+ MiB/)
+        assert.strictEqual((yield* handle.child("a")).state._tag, "Running")
+      })
+  )
+
+  it("a limit that is none is refused", () => {
+    for (const bytes of [0, -1, Number.NaN, Number.POSITIVE_INFINITY]) {
+      assert.throws(() => Probe.memory(bytes), /maxBytes/)
+    }
+  })
+
   real("probes leave no connections open", () =>
     Effect.gen(function*() {
       const port = yield* freePort

@@ -43,7 +43,7 @@ export type CommandLine = string | readonly [program: string, ...args: ReadonlyA
 
 /**
  * How to find out whether a process serves; see the module `Probe`. A log pattern that is a string is a regular
- * expression; a number is a TCP port on 127.0.0.1.
+ * expression; a number is a TCP port on 127.0.0.1; memory is the most, in bytes, that its group may use.
  *
  * @category models
  * @since 0.1.0
@@ -53,6 +53,7 @@ export type ProbeSpec =
   | { readonly tcp: number | { readonly port: number; readonly host?: string | undefined } }
   | { readonly http: string; readonly statuses?: ReadonlyArray<number> | undefined }
   | { readonly exec: CommandLine; readonly cwd?: string | undefined }
+  | { readonly memory: number }
   | { readonly notify: true }
 
 /**

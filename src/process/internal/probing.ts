@@ -1,7 +1,7 @@
 /**
  * Carries out probes on a run.
  *
- * `Tcp`, `Http` and `Exec` are tried; `Log` and `Notify` come by themselves, so they are counted as they come.
+ * Most are tried; `Log` and `Notify` come by themselves, so they are counted as they come.
  */
 import * as Effect from "effect/Effect"
 import * as Latch from "effect/Latch"
@@ -41,9 +41,7 @@ export const start = (target: Target, probe: Probe.Probe): Effect.Effect<Probing
       return counting(target, probe, target.lines(probe))
     case "Notify":
       return counting(target, probe, target.notifications)
-    case "Tcp":
-    case "Http":
-    case "Exec":
+    default:
       return Effect.succeed(trying(target, probe))
   }
 }
@@ -88,8 +86,8 @@ const notReady = (target: Target, settings: Probe.ReadinessSettings, detail: str
   })
 
 /** What has to be tried, again and again until it is ready. */
-const trying = (target: Target, probe: Exclude<Probe.Probe, { readonly _tag: "Log" | "Notify" }>): Probing => {
-  const check = Effect.mapError(attempt(probe), (detail) => failure(target, probe, detail))
+const trying = (target: Target, probe: Probe.Tried): Probing => {
+  const check = Effect.mapError(attempt(target, probe), (detail) => failure(target, probe, detail))
   return {
     check,
     ready: (settings) =>
@@ -112,9 +110,7 @@ const trying = (target: Target, probe: Exclude<Probe.Probe, { readonly _tag: "Lo
   }
 }
 
-const attempt = (
-  probe: Exclude<Probe.Probe, { readonly _tag: "Log" | "Notify" }>
-): Effect.Effect<void, string, Spawner> => {
+const attempt = (target: Target, probe: Probe.Tried): Effect.Effect<void, string, Spawner> => {
   switch (probe._tag) {
     case "Tcp":
       return connects(probe.port, probe.host)
@@ -122,8 +118,19 @@ const attempt = (
       return answers(probe.url, probe.statuses)
     case "Exec":
       return endsWell(probe.command)
+    case "Memory":
+      return usesAtMost(target, probe.maxBytes)
+    case "All":
+      return Effect.forEach(probe.probes, (one) => attempt(target, one), { concurrency: "unbounded", discard: true })
   }
 }
+
+/** What cannot be read is no reason to stop a process. */
+const usesAtMost = ({ run }: Target, maxBytes: number): Effect.Effect<void, string> =>
+  Effect.flatMap(run.process.usage, (usage) => {
+    if (usage === undefined || usage.memoryBytes <= maxBytes) return Effect.void
+    return Effect.fail(`it uses ${Math.ceil(usage.memoryBytes / 2 ** 20)} MiB`)
+  })
 
 const connects = (port: number, host: string): Effect.Effect<void, string> =>
   Effect.callback((resume) => {

@@ -82,7 +82,7 @@ describe("A supervisor.config.ts", () => {
         ",\n  strategy: 'one-for-some',\n  dashbord: true"
       ))
       assert.deepStrictEqual(found.map((line) => line.replace(/^supervisor\.config\.mjs(:\d+)?: /, "")).toSorted(), [
-        `children.both.ready: it needs one way to find out. Write one of log, tcp, http, exec, notify.`,
+        `children.both.ready: it needs one way to find out. Write one of log, tcp, http, exec, memory, notify.`,
         `children.fatal.endsAllOnFailure: it cannot end everything by a failure and be restarted. Write restart: "never" beside it.`,
         `children.nothing: it is no child. Write a command line, { command: ... }, { run: ... }, or an Effect, a Layer or a Runnable.`,
         `children.piped.command: it cannot be split into words: The operator "|" needs a shell. Quote what is meant literally, or write { shell: ... }.`,

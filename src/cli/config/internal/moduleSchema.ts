@@ -43,11 +43,14 @@ const probeFields = {
   statuses: optional(Schema.Array(field.count)),
   exec: optional(commandLine),
   cwd: optional(field.nonEmpty),
+  memory: optional(
+    field.is<number>("a number of bytes, such as 512 * 2 ** 20", (u) => Number.isFinite(u) && Number(u) > 0)
+  ),
   notify: optional(field.is<true>("true", (u) => u === true))
 }
 
 /** What a probe has to have exactly one of. */
-export const probeKinds: ReadonlyArray<string> = ["log", "tcp", "http", "exec", "notify"]
+export const probeKinds: ReadonlyArray<string> = ["log", "tcp", "http", "exec", "memory", "notify"]
 
 const readiness = Schema.Struct({
   ...probeFields,

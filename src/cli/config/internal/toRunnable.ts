@@ -83,6 +83,7 @@ const probeOf = (spec: ProbeSpec, work: CommandWork): Probe.Probe => {
   if ("tcp" in spec) return Probe.tcp(typeof spec.tcp === "number" ? { port: spec.tcp } : spec.tcp)
   if ("http" in spec) return Probe.http(spec.http, { statuses: spec.statuses })
   if ("exec" in spec) return Probe.exec(commandOf(spec.exec, work, spec.cwd ?? work.cwd))
+  if ("memory" in spec) return Probe.memory(spec.memory)
   return Probe.notify
 }
 
