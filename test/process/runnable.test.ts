@@ -137,11 +137,12 @@ describe("Job.runnable: how an end is judged", () => {
     "an end that was asked for is no failure, whatever it looks like",
     ({ directory, logged }) =>
       Effect.gen(function*() {
-        for (const end of ["exit 9", "kill -KILL $$", "trap '' TERM; while :; do sleep 600; done"]) {
+        const ends = ["exit 9", "kill -KILL $$", "trap '' TERM; while :; do sleep 600; done"]
+        for (const [run, end] of ends.entries()) {
           const app = ProcessManager.make("app", [
             Job.runnable(
               "a",
-              sh(`trap '${end.replaceAll("'", "'\\''")}' TERM; echo up; while :; do sleep 0.01; done`),
+              sh(`trap '${end.replaceAll("'", "'\\''")}' TERM; echo up ${run}; while :; do sleep 0.01; done`),
               {
                 ...soon,
                 grace: "100 millis"
@@ -149,7 +150,7 @@ describe("Job.runnable: how an end is judged", () => {
             )
           ])
           const handle = yield* ProcessManager.start(app)
-          yield* Effect.flatMap(jobOf("a"), (job) => said(job, "up"))
+          yield* Effect.flatMap(jobOf("a"), (job) => said(job, `up ${run}`))
           yield* handle.shutdown
           nobody(directory)
           assert.deepStrictEqual(yield* Effect.exit(handle.await), Exit.void)
