@@ -1,6 +1,6 @@
 /** How things are said: times, sizes, states and ends, in the fewest words that are still clear. */
 import { plainText } from "./ansi.ts"
-import type { Child, Group } from "./model.ts"
+import type { Child, Group } from "../internal/picture.ts"
 import type { ExitRecord, State } from "./wire.ts"
 
 /** What a state means to whoever looks: nothing to do, something moves, look here, it is broken, it is at rest. */

@@ -4,7 +4,7 @@ import { isPossible, ofChild } from "../../../src/control/page/actions.ts"
 import { plainText, spans } from "../../../src/control/page/ansi.ts"
 import { delayOf, parse } from "../../../src/control/page/feed.ts"
 import { LogBuffer, maxLines } from "../../../src/control/page/logBuffer.ts"
-import * as Model from "../../../src/control/page/model.ts"
+import { empty, type Picture, reduce } from "../../../src/control/internal/picture.ts"
 import { rowsOf } from "../../../src/control/page/rows.ts"
 import * as timeline from "../../../src/control/page/timeline.ts"
 import * as usage from "../../../src/control/page/usage.ts"
@@ -39,11 +39,7 @@ const group = (path: string, children: ReadonlyArray<ChildSnapshot>): Snapshot =
   children
 })
 
-const modelOf = (snapshot: Snapshot): Model.Model => {
-  const model = Model.make()
-  Model.apply(model, snapshot)
-  return model
-}
+const modelOf = (snapshot: Snapshot): Picture => reduce(empty, [snapshot])
 
 const line = (text: string): LogEntry => ({ _tag: "Line", run: 1, stream: "stdout", time: 0, text, continued: false })
 const linesOf = (count: number): ReadonlyArray<LogEntry> => Array.from({ length: count }, (_, n) => line(`${n}`))

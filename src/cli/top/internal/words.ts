@@ -3,7 +3,8 @@
  *
  * Floor 4.
  */
-import type { ChildSnapshot, ExitRecord } from "../../../Snapshot.ts"
+import type { Child } from "../../../control/internal/picture.ts"
+import type { ExitRecord } from "../../../Snapshot.ts"
 import type { State } from "../../../State.ts"
 import { brief } from "../../internal/words.ts"
 import type { Facts } from "../Model.ts"
@@ -34,7 +35,7 @@ export const until = (then: number, now: number): string =>
   text.duration(Math.max(0, Math.ceil((then - now) / 1000) * 1000))
 
 /** In at most 14 columns. */
-export const stateOf = ({ health, state }: ChildSnapshot, now: number): Look => {
+export const stateOf = ({ health, state }: Child, now: number): Look => {
   const look = looks[state._tag]
   switch (state._tag) {
     case "Running":
@@ -91,7 +92,7 @@ export interface LastExit {
 }
 
 /** How it ended the last time: of a process by its code or signal. */
-export const lastExit = ({ history }: ChildSnapshot, facts: Facts | undefined): LastExit | undefined => {
+export const lastExit = ({ history }: Child, facts: Facts | undefined): LastExit | undefined => {
   const record = history.at(-1)
   const run = facts?.lastRun
   if (run !== undefined && (record === undefined || run.endedAt >= record.startedAt)) {
@@ -107,7 +108,7 @@ export const lastExit = ({ history }: ChildSnapshot, facts: Facts | undefined): 
 }
 
 /** What it does, and why, in one line. */
-export const why = (child: ChildSnapshot, facts: Facts | undefined, now: number): string => {
+export const why = (child: Child, facts: Facts | undefined, now: number): string => {
   const { health, state } = child
   const record = child.history.at(-1)
   const since = child.startedAt === undefined ? "" : ` for ${text.duration(now - child.startedAt)}`
