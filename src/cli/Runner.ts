@@ -32,7 +32,8 @@ import { type DashboardOptions, Session } from "./internal/runSession.ts"
 import * as stateDirectory from "./internal/stateDirectory.ts"
 import { choose } from "./internal/style.ts"
 import { treeText } from "./internal/treeText.ts"
-import { count, duration } from "./internal/words.ts"
+import { plural } from "../control/internal/words.ts"
+import { duration } from "./internal/words.ts"
 
 /**
  * What `run` was asked for. All but `file` has its default on the command line.
@@ -204,7 +205,7 @@ const runConfig = Effect.fnUntraced(function*(config: SupervisorConfig, options:
       }),
     onStuck: (path, message) => tellOnce({ pid: process.pid, path, message })
   })
-  say(`${config.name}: ${count(config.children.length, "child", "children")} from ${config.file}`)
+  say(`${config.name}: ${plural(config.children.length, "child", "children")} from ${config.file}`)
   const logger = runLogger.make({ name: "esv", prefixer, style, json, write: (lines) => screen.write(lines) })
   const code = yield* session.run.pipe(
     Effect.ensuring(Effect.sync(() => records.remove(running))),

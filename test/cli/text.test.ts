@@ -15,6 +15,7 @@ import { treeText } from "../../src/cli/internal/treeText.ts"
 import { nearest } from "../../src/cli/internal/which.ts"
 import { whyText } from "../../src/cli/internal/whyText.ts"
 import * as words from "../../src/cli/internal/words.ts"
+import { bytes } from "../../src/control/internal/words.ts"
 import type { ChildSnapshot, Snapshot } from "../../src/Snapshot.ts"
 import type { CauseInfo, State } from "../../src/State.ts"
 
@@ -106,8 +107,8 @@ describe("times, sizes and numbers in words", () => {
 
   it("sizes are in steps of 1024", () => {
     assert.deepStrictEqual(
-      [0, 1023, 1024, 1536, 10_240, 1024 ** 2 - 1, 5 * 1024 ** 3].map(words.bytes),
-      ["0 B", "1023 B", "1 kB", "1.5 kB", "10 kB", "1 MB", "5 GB"]
+      [0, 999, 1023, 1024, 1536, 10_240, 1024 ** 2 - 1, 123 * 1024 ** 2, 5 * 1024 ** 3].map(bytes),
+      ["0 B", "999 B", "1.0 KiB", "1.0 KiB", "1.5 KiB", "10.0 KiB", "1.0 MiB", "123 MiB", "5.0 GiB"]
     )
   })
 })

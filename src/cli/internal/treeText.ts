@@ -3,6 +3,7 @@
  *
  * Floor 4.
  */
+import { plural } from "../../control/internal/words.ts"
 import type { Details } from "../../control/ControlApi.ts"
 import type { ChildSnapshot, Snapshot } from "../../Snapshot.ts"
 import { noteOf } from "./rows.ts"
@@ -32,7 +33,7 @@ const lines = (root: Snapshot): ReadonlyArray<Line> => {
 }
 
 const restartsOf = ({ restarts }: ChildSnapshot): string =>
-  restarts === 0 ? "" : `, ${words.count(restarts, "restart")}`
+  restarts === 0 ? "" : `, ${plural(restarts, "restart")}`
 
 /** The tree in lines of at most this width. */
 export const treeText = (

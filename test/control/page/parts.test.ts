@@ -126,7 +126,7 @@ describe("Words", () => {
     (millis, text) => assert.strictEqual(words.duration(millis), text)
   )
 
-  it.each([[0, "0 B"], [999, "999 B"], [1000, "1.0 kB"], [41_234_567, "41.2 MB"], [999_600_000, "1.0 GB"]])(
+  it.each([[0, "0 B"], [999, "999 B"], [1024, "1.0 KiB"], [43_201_331, "41.2 MiB"], [1_048_100_000, "1.0 GiB"]])(
     "%i bytes are %s",
     (count, text) => assert.strictEqual(words.bytes(count), text)
   )

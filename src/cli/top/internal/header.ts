@@ -3,6 +3,7 @@
  *
  * Floor 4.
  */
+import { clock } from "../../../control/internal/words.ts"
 import type { State } from "../../../State.ts"
 import type { Link, Model, Row } from "../Model.ts"
 import { groupOf } from "../Query.ts"
@@ -47,7 +48,7 @@ const link = (link: Link, { now }: Frame): Line => {
     case "Connecting":
       return [span("connecting ", "busy")]
     case "Connected":
-      return [span(`${text.clock(now)} `, "faint")]
+      return [span(`${clock(now)} `, "faint")]
     case "Lost":
       return [span(`✗ connection lost, again in ${until(link.retryAt, now)} `, "bad")]
   }

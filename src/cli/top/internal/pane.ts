@@ -3,6 +3,7 @@
  *
  * Floor 4.
  */
+import { clock } from "../../../control/internal/words.ts"
 import * as ExitStatus from "../../../process/ExitStatus.ts"
 import type { PastRun } from "../../../process/Job.ts"
 import type { Child } from "../../../control/internal/picture.ts"
@@ -59,7 +60,7 @@ const logLines = ({ logs, mode, wraps }: Model, { columns }: Frame, height: numb
 
 const logLine = ({ kind, text: content, time }: LogRow, columns: number, wraps: boolean): ReadonlyArray<Line> => {
   if (kind === "mark") return [[span(`── ${content} ──`, "faint")]]
-  const stamp = time === undefined ? "" : `${text.clock(time)} `
+  const stamp = time === undefined ? "" : `${clock(time)} `
   const space = Math.max(1, columns - stamp.length - 1)
   const sign = span(kind === "stderr" ? "!" : " ", "warn")
   const pieces = wraps ? text.wrap(content, space) : [content]
@@ -115,7 +116,7 @@ const endLines = (end: ExitRecord, isLast: boolean, columns: number): ReadonlyAr
   const cause = end.exit._tag === "Failure" && end.decision !== "asked" ? end.exit.cause : undefined
   const lived = text.duration(end.endedAt - end.startedAt)
   const head: ReadonlyArray<Span> = [
-    span(` ${text.clock(end.endedAt)} `, "faint"),
+    span(` ${clock(end.endedAt)} `, "faint"),
     span(`run ${end.incarnation} after ${lived} `),
     span(longExit(end), cause === undefined ? "plain" : "bad"),
     span(` → ${decisions[end.decision]}`, "faint")

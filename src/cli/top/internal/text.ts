@@ -5,6 +5,7 @@
  * Floor 4.
  */
 import { stripVTControlCharacters } from "node:util"
+import { inSteps, inUnits, twoDigits } from "../../../control/internal/words.ts"
 
 const ascii = /^[\x20-\x7e]*$/
 /** Controls, and format characters: they turn the direction or join what is beside them. */
@@ -114,35 +115,15 @@ export const wrap = (text: string, columns: number): ReadonlyArray<string> => {
   return [...pieces, rest]
 }
 
-const two = (n: number): string => String(n).padStart(2, "0")
-
 /** How long, in at most six columns: `12s`, `3m05s`, `7h02m`, `12d03h`. */
 export const duration = (millis: number): string => {
-  const seconds = Math.floor(Math.max(0, millis) / 1000)
-  if (seconds < 60) return `${seconds}s`
-  const minutes = Math.floor(seconds / 60)
-  if (minutes < 60) return `${minutes}m${two(seconds % 60)}s`
-  const hours = Math.floor(minutes / 60)
-  if (hours < 24) return `${hours}h${two(minutes % 60)}m`
-  const days = Math.floor(hours / 24)
-  return days < 100 ? `${days}d${two(hours % 24)}h` : `${days}d`
+  const [[count, unit], small] = inUnits(millis)
+  return small === undefined || count >= 100 ? `${count}${unit}` : `${count}${unit}${twoDigits(small[0])}${small[1]}`
 }
 
-const units = ["B", "K", "M", "G", "T", "P"]
-
-/** So many bytes, in at most five columns: `812K`, `1.4G`. */
+/** So many bytes, in at most five columns and in steps of 1024: `812K`, `1.4G`. */
 export const bytes = (count: number): string => {
-  let value = Math.max(0, count)
-  let unit = 0
-  while (value >= 999.5 && unit < units.length - 1) {
-    value /= 1024
-    unit += 1
-  }
-  return `${unit > 1 && value < 9.95 ? value.toFixed(1) : Math.round(value)}${units[unit]}`
-}
-
-/** A time of the day, as the clock on the wall shows it. */
-export const clock = (millis: number): string => {
-  const date = new Date(millis)
-  return [date.getHours(), date.getMinutes(), date.getSeconds()].map(two).join(":")
+  const [value, step] = inSteps(count)
+  const hasTenth = step !== "" && step !== "K" && value < 9.95
+  return `${hasTenth ? value.toFixed(1) : Math.round(value)}${step === "" ? "B" : step}`
 }

@@ -4,9 +4,10 @@
  * Floor 4.
  */
 import type { Child } from "../../../control/internal/picture.ts"
+import { plural } from "../../../control/internal/words.ts"
 import type { ExitRecord } from "../../../Snapshot.ts"
 import type { State } from "../../../State.ts"
-import { brief } from "../../internal/words.ts"
+import { brief, words } from "../../internal/words.ts"
 import type { Facts } from "../Model.ts"
 import type { Style } from "./style.ts"
 import * as text from "./text.ts"
@@ -17,17 +18,19 @@ interface Look {
   readonly style: Style
 }
 
+const look = (tag: State["_tag"], sign: string, style: Style): Look => ({ sign, word: words[tag], style })
+
 export const looks: Readonly<Record<State["_tag"], Look>> = {
-  Pending: { sign: "·", word: "pending", style: "faint" },
-  Starting: { sign: "◐", word: "starting", style: "busy" },
-  Running: { sign: "●", word: "running", style: "good" },
-  Backoff: { sign: "↻", word: "backoff", style: "warn" },
-  Stopping: { sign: "◑", word: "stopping", style: "busy" },
-  Stopped: { sign: "○", word: "stopped", style: "faint" },
-  Held: { sign: "■", word: "held", style: "warn" },
-  Completed: { sign: "✓", word: "completed", style: "good" },
-  GaveUp: { sign: "✗", word: "gave up", style: "bad" },
-  Abandoned: { sign: "!", word: "abandoned", style: "bad" }
+  Pending: look("Pending", "·", "faint"),
+  Starting: look("Starting", "◐", "busy"),
+  Running: look("Running", "●", "good"),
+  Backoff: look("Backoff", "↻", "warn"),
+  Stopping: look("Stopping", "◑", "busy"),
+  Stopped: look("Stopped", "○", "faint"),
+  Held: look("Held", "■", "warn"),
+  Completed: look("Completed", "✓", "good"),
+  GaveUp: look("GaveUp", "✗", "bad"),
+  Abandoned: look("Abandoned", "!", "bad")
 }
 
 /** How long until then: never "0s" for what has not come yet. */
@@ -125,7 +128,7 @@ export const why = (child: Child, facts: Facts | undefined, now: number): string
     case "Running":
       return health === "unhealthy"
         ? `runs${since}, but its health check fails`
-        : `runs${since}${child.restarts === 0 ? "" : `, after ${times(child.restarts)}`}`
+        : `runs${since}${child.restarts === 0 ? "" : `, after ${plural(child.restarts, "restart")}`}`
     case "Backoff": {
       const cause = state.cause === undefined ? because : `: ${said(state.cause.message)}`
       return `starts again in ${until(state.until, now)}, attempt ${state.attempt}${cause}`
@@ -144,5 +147,3 @@ export const why = (child: Child, facts: Facts | undefined, now: number): string
       return "was stopped but would not end, and still runs"
   }
 }
-
-const times = (restarts: number): string => restarts === 1 ? "1 restart" : `${restarts} restarts`
