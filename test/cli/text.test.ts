@@ -10,7 +10,8 @@ import { merge } from "../../src/cli/internal/merge.ts"
 import { Prefixer } from "../../src/cli/internal/prefix.ts"
 import { noteOf, table, toRow } from "../../src/cli/internal/rows.ts"
 import { statusText, tally } from "../../src/cli/internal/statusText.ts"
-import { fit, layout, widthOf } from "../../src/cli/internal/table.ts"
+import { layout } from "../../src/cli/internal/table.ts"
+import { cut, width as widthOf } from "../../src/cli/internal/width.ts"
 import { treeText } from "../../src/cli/internal/treeText.ts"
 import { nearest } from "../../src/cli/internal/which.ts"
 import { whyText } from "../../src/cli/internal/whyText.ts"
@@ -208,9 +209,10 @@ describe("tables", () => {
 
   it("wide characters take two places, colours none", () => {
     assert.strictEqual(widthOf("日本\x1b[31m!\x1b[0m"), 5)
-    assert.strictEqual(fit("日本語", 5), "日本…")
-    assert.strictEqual(fit("abc", 3), "abc")
-    assert.strictEqual(fit("abc", 0), "")
+    assert.strictEqual(cut("日本語", 5), "日本…")
+    assert.strictEqual(cut("abc", 3), "abc")
+    assert.strictEqual(cut("abc", 0), "")
+    assert.strictEqual(new Prefixer({ style: noColours, raw: false }, ["日本語"]).own("日本", "up"), "日本   · up")
   })
 })
 
