@@ -4,6 +4,7 @@
  * Floor 4.
  */
 import { clock as timeOfDay, inUnits, twoDigits, withoutCommand } from "../../control/internal/words.ts"
+import { walk } from "../../control/internal/walk.ts"
 import type { ChildSnapshot, Snapshot } from "../../Snapshot.ts"
 import type { State } from "../../State.ts"
 import type { Style } from "./style.ts"
@@ -103,20 +104,13 @@ export const firstLine = (text: string): string => {
 }
 
 /** What a failure says in a few words: of a command, which is well known, only how it ended. */
-export const brief = (message: string): string =>
-  firstLine(withoutCommand(message))
+export const brief = (message: string): string => firstLine(withoutCommand(message))
 
 /** Children that the command line adds for itself: they are not the user's. */
 export const isOwn = (name: string): boolean => name.startsWith("(") && name.endsWith(")")
 
 /** All children of a tree, those above before those below, without the command line's own. */
-export const flatten = (root: Snapshot): ReadonlyArray<ChildSnapshot> => {
-  const found: Array<ChildSnapshot> = []
-  const open = root.children.toReversed()
-  for (let child = open.pop(); child !== undefined; child = open.pop()) {
-    if (isOwn(child.name)) continue
-    found.push(child)
-    if (child.supervisor !== undefined) open.push(...child.supervisor.children.toReversed())
-  }
-  return found
-}
+export const flatten = (root: Snapshot): ReadonlyArray<ChildSnapshot> =>
+  Array.from(walk(root, isOfUser)).filter(isOfUser)
+
+const isOfUser = ({ name }: ChildSnapshot): boolean => !isOwn(name)
