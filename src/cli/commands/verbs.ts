@@ -159,7 +159,7 @@ interface SignalInput extends Targets {
 }
 
 /** "usr1", "USR1" and "SIGUSR1" are the same. */
-export const signalName = (text: string): string => {
+const signalName = (text: string): string => {
   const name = text.toUpperCase()
   return name.startsWith("SIG") ? name : `SIG${name}`
 }

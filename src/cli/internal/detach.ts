@@ -48,7 +48,7 @@ export interface Started extends Ready {
 }
 
 /** The descriptor of that pipe. */
-export const reportFd = 3
+const reportFd = 3
 
 const defaultTimeout = 60_000
 /** One that is longer makes place for a new one, and is kept beside it. */

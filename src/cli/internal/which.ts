@@ -94,10 +94,3 @@ export const which: (wish: Wish) => Effect.Effect<string, NoneFound> = Effect.fn
 
 /** One that was started with a socket of its own is found by its note. */
 const named = (name: string): string => records.list().find((one) => one.name === name)?.socket ?? byName(name)
-
-/** The note of the supervisor at a socket. */
-export const recordOf = (socket: string): records.Running | undefined =>
-  records.list().find((one) => one.socket === socket)
-
-/** Where a configuration is, for the search from there. */
-export const directoryOf = (file: string): string => dirname(file)

@@ -69,13 +69,8 @@ export interface Layout {
   readonly pane: number
 }
 
-/**
- * The first of the lines that are seen: the selected one is in their middle where that can be.
- *
- * @category getters
- * @since 0.1.0
- */
-export const firstSeen = (count: number, selected: number, height: number): number =>
+/** The first of the lines that are seen: the selected one is in their middle where that can be. */
+const firstSeen = (count: number, selected: number, height: number): number =>
   Math.max(0, Math.min(selected - Math.floor(height / 2), count - height))
 
 /**

@@ -187,7 +187,7 @@ const believe = (said: ChildSnapshot): void => {
 let refreshing: ReturnType<typeof setTimeout> | undefined
 
 /** The details of what is selected, not more often than anybody reads them. */
-export const refresh = (): void => {
+const refresh = (): void => {
   if (refreshing !== undefined) return
   refreshing = setTimeout(() => {
     refreshing = undefined

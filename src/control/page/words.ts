@@ -142,7 +142,7 @@ const decisions: Readonly<Record<ExitRecord["decision"], string>> = {
 export const decisionOf = ({ decision }: ExitRecord): string => decisions[decision]
 
 /** Within which time restarts are counted as recent. */
-export const recentMillis = 60_000
+const recentMillis = 60_000
 
 /** How often a child was restarted lately, as far as it remembers. */
 export const recentRestarts = ({ history }: Child, now: number): number => {

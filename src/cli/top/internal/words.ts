@@ -55,7 +55,7 @@ export const stateOf = ({ health, state }: Child, now: number): Look => {
 const said = (message: string): string => text.printable(brief(message))
 
 /** Why an incarnation ended, as short as it can be said. */
-export const shortExit = ({ decision, exit }: ExitRecord): string => {
+const shortExit = ({ decision, exit }: ExitRecord): string => {
   if (exit._tag === "Success") return decision === "asked" ? "asked" : "ok"
   const { kind, message, tag } = exit.cause
   if (kind === "Interrupt") return decision === "asked" ? "asked" : "interrupted"
