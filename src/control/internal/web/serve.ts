@@ -42,13 +42,13 @@ export interface Settings extends Terms {
   readonly stallMillis: number
 }
 
-/** Often enough for those who check, and for somebody who mistypes. */
-const healthPerSecond = 20
+/** How often it is looked anew how everything is: who checks is answered also while others ask without end. */
+const looksPerSecond = 20
+/** Often enough for somebody who mistypes. */
 const strangersPerSecond = 20
 
 const ratesOf = (settings: Settings) =>
   Effect.all({
-    health: rates.make(healthPerSecond, "This is asked too often. Ask again in a second."),
     strangers: rates.make(strangersPerSecond, "Too many have come without the token. Come again in a second."),
     known: rates.make(settings.maxPerSecond, "These are too many requests. Go on in a second.")
   })
@@ -75,7 +75,6 @@ export const serve: (settings: Settings) => Effect.Effect<void, PortUnavailable,
     const { keys } = settings
     const { count, underWay } = counter()
     const app = yield* routes.app({
-      handle,
       caller: caller(calls),
       keys,
       hosts: hostsOf(port, settings.allowedHosts),
@@ -84,6 +83,7 @@ export const serve: (settings: Settings) => Effect.Effect<void, PortUnavailable,
       pages: yield* Effect.cached(assets.load(settings.assets)),
       usage: yield* usage.shared,
       rates: yield* ratesOf(settings),
+      status: yield* rates.sparing(looksPerSecond, handle.status),
       maxRequestBytes: settings.maxRequestBytes,
       maxStreams: settings.maxStreams,
       stallMillis: settings.stallMillis,
