@@ -8,6 +8,7 @@ import { clusterTable, clusterTree } from "../../src/cli/internal/clusterText.ts
 import { sentence } from "../../src/cli/internal/eventText.ts"
 import { merge } from "../../src/cli/internal/merge.ts"
 import { Prefixer } from "../../src/cli/internal/prefix.ts"
+import { nothingDone, type Verb } from "../../src/cli/internal/nothingDone.ts"
 import { noteOf, table, toRow } from "../../src/cli/internal/rows.ts"
 import { statusText, tally } from "../../src/cli/internal/statusText.ts"
 import { layout } from "../../src/cli/internal/table.ts"
@@ -346,6 +347,39 @@ describe("why", () => {
       "  db to be ready (it is starting)"
     ])
   })
+})
+
+describe("an operation with nothing to do", () => {
+  const cause: CauseInfo = { kind: "Fail", tag: undefined, message: "broke", pretty: "Error: broke" }
+  const cases: ReadonlyArray<readonly [verb: Verb, state: State, text: string, isMissed: boolean]> = [
+    ["start", { _tag: "Running" }, "is up already", false],
+    ["start", { _tag: "Starting" }, "is starting already", false],
+    ["start", { _tag: "Pending" }, "is pending: it starts when those before it are ready", false],
+    ["start", { _tag: "Held" }, `is held: it stays down until "esv release a"`, true],
+    ["start", { _tag: "Stopping", until: 0 }, `is being stopped for a hold: it stays down until "esv release a"`, true],
+    [
+      "start",
+      { _tag: "Abandoned" },
+      "was stopped before but would not end, and still runs: nothing is started beside it",
+      true
+    ],
+    ["restart", { _tag: "Held" }, `is held: it stays down until "esv release a"`, true],
+    ["stop", { _tag: "Stopped" }, "is stopped already", false],
+    ["stop", { _tag: "Held" }, "is held, and so stopped already", false],
+    ["stop", { _tag: "Completed" }, "has completed, and is not running", false],
+    ["stop", { _tag: "GaveUp", cause }, "has given up, and is not running", false],
+    ["stop", { _tag: "Abandoned" }, "was stopped before but would not end, and still runs", true],
+    ["hold", { _tag: "Held" }, "is held already", false],
+    ["release", { _tag: "Running" }, "is not held: it is up already", false],
+    ["release", { _tag: "Stopped" }, `is not held but stopped: "esv start a" starts it`, true],
+    ["signal", { _tag: "Pending" }, "is not running: it was not started yet", false]
+  ]
+  for (const [verb, state, text, isMissed] of cases) {
+    it(`${verb} of one that is ${state._tag} says so`, () =>
+      assert.deepStrictEqual(nothingDone(verb, "a", child("a", state)), { text, isMissed }))
+  }
+
+  it("of one that has gone says so", () => assert.isTrue(nothingDone("stop", "a", undefined).isMissed))
 })
 
 describe("events", () => {
