@@ -70,13 +70,14 @@ interface Result {
   readonly nothing: nothing.Nothing | undefined
 }
 
+const isNothing = (answer: Answer): boolean => answer._tag === "Done" && answer.outcome === "noop"
+
 /** Why nothing was done is seen by what there is now. */
 const resultsOf = Effect.fnUntraced(function*(
   client: ControlClient.Client,
   verb: nothing.Verb,
   answers: ReadonlyArray<Answer>
 ) {
-  const isNothing = (answer: Answer) => answer._tag === "Done" && answer.outcome === "noop"
   if (!answers.some(isNothing)) return answers.map((answer): Result => ({ answer, nothing: undefined }))
   const now = new Map(Array.from(walk(yield* client.status), (child) => [child.path, child]))
   return answers.map((answer): Result => ({
