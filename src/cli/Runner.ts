@@ -74,6 +74,8 @@ export interface CheckReport {
   readonly name: string | undefined
   readonly children: ReadonlyArray<string>
   readonly problems: ReadonlyArray<ConfigError.Problem & { readonly text: string }>
+  /** Where it says that the output of children is to be kept. */
+  readonly logDirectory?: string | undefined
 }
 
 /** In the background, all is ready when it has been so for this long: nobody watches what fails a moment later. */
@@ -97,7 +99,8 @@ export const check = (file: string | undefined): Promise<CheckReport> =>
         file: config.file,
         name: config.name,
         children: config.children.map(({ name }) => name),
-        problems: []
+        problems: [],
+        logDirectory: config.logDirectory
       })),
       Effect.catchTags({
         ConfigInvalid: ({ file, problems }) =>

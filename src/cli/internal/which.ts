@@ -55,7 +55,7 @@ export const answers = (socket: string): Effect.Effect<boolean> =>
   })
 
 /** The nearest configuration, in a directory or above it. */
-const configurationAbove = (directory: string): string | undefined => {
+export const configurationAbove = (directory: string): string | undefined => {
   for (let at = directory;; at = dirname(at)) {
     const file = fileNames.map((name) => join(at, name)).find((file) => existsSync(file))
     if (file !== undefined || at === dirname(at)) return file
