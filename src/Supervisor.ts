@@ -203,7 +203,10 @@ export interface Handle<in out E = never> {
   readonly child: (path: string) => Effect.Effect<ChildSnapshot, ChildNotFound>
   /** What happens in the subtree from now on; ends with the supervisor. A slow reader is told how much it lost. */
   readonly events: Stream.Stream<SupervisorEvent>
-  /** The snapshot of this moment, then every event since. */
+  /**
+   * The snapshot of this moment, then every event since, each once. A slow reader is told how much it lost, then given a
+   * fresh snapshot, and the events since that.
+   */
   readonly changes: Stream.Stream<SupervisorEvent | Snapshot>
   /**
    * How the supervisor ends: well, or with the cause of the child that gave up. Any number may wait, at any time. A
@@ -220,7 +223,7 @@ const keep = <A>(self: object, key: keyof Handle | keyof Runnable.Registry, valu
 
 /** Everything is made when it is first used: a supervisor does not pay for what nobody asks of it. */
 class HandleImpl implements Handle<unknown>, Runnable.Registry {
-  private readonly engine: Engine
+  readonly engine: Engine
   constructor(engine: Engine) {
     this.engine = engine
   }
@@ -332,6 +335,16 @@ export const makeEngine = (options: {
   })
   return { engine, handle }
 }
+
+/**
+ * As `Handle.changes`, for who has a bound of its own or ends earlier.
+ *
+ * @internal
+ */
+export const changesOf = (
+  handle: Handle<never>,
+  how: { readonly capacity: number; readonly until: Effect.Effect<void> }
+): Handle["changes"] => operations.changes((handle as unknown as HandleImpl).engine, how)
 
 const fromOptions = (options: Options | undefined, context: Context.Context<never>, isFollowed: boolean) => {
   const name = validate.name("Supervisor", options?.name ?? "supervisor")

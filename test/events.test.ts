@@ -291,6 +291,32 @@ describe("C4 a slow reader loses old events and is told how many; it slows nobod
       assert.isFalse(got.some((event) => event._tag === "EventsLost"))
     }))
 
+  it.effect("after a loss changes begins anew with a snapshot, and from there on every event is told once", () =>
+    Effect.gen(function*() {
+      const handle = yield* openPool([Runnable.idle("a")])
+      const resume = yield* Deferred.make<void>()
+      const got: Array<SupervisorEvent | Snapshot> = []
+      yield* Effect.forkChild(Stream.runForEach(handle.changes, (change) =>
+        Effect.andThen(
+          Effect.sync(() => got.push(change)),
+          got.length === 0 ? Deferred.await(resume) : Effect.void
+        )))
+      yield* settle
+      yield* churn(handle, 500)
+      yield* handle.stop("a")
+      yield* Deferred.succeed(resume, undefined)
+      yield* settle
+      yield* handle.start("a")
+      yield* settle
+      assert.deepStrictEqual(lines(got), [
+        "snapshot a:Running",
+        "lost 2002",
+        "snapshot a:Stopped",
+        "a Stopped->Starting",
+        "a Starting->Running"
+      ])
+    }))
+
   it.effect("a reader who never reads holds nothing up, and no more than a bounded number of events", () =>
     Effect.gen(function*() {
       const handle = yield* openPool([Runnable.idle("a")])

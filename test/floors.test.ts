@@ -133,6 +133,26 @@ describe("Floors: imports point down only", () => {
 })
 
 describe("What is imported from outside", () => {
+  it("what the page shares with the others imports nothing, so that a browser need not load it", () => {
+    const page = globSync("control/page/*.{ts,tsx}", { cwd: join(root, "src") })
+    const shared = page.flatMap((file) =>
+      Array.from(
+        withoutComments(readFileSync(join(root, "src", file), "utf8")).matchAll(importPattern),
+        ([, clause, specifier]) => isTypeOnly(clause) ? "" : specifier!
+      ).filter((specifier) => specifier.startsWith("../")).map((specifier) =>
+        normalize(join("control/page", specifier)).slice(0, -3)
+      )
+    )
+    const loaded = new Set<string>()
+    const open = [...shared]
+    for (let module = open.pop(); module !== undefined; module = open.pop()) {
+      loaded.add(module)
+      for (const found of inside) if (found.from === module && !loaded.has(target(found))) open.push(target(found))
+    }
+    assert.isAbove(loaded.size, 2)
+    assert.deepStrictEqual(outside.filter(({ from }) => loaded.has(from)).map(show), [])
+  })
+
   const ofCore = outside.filter(({ from }) => core.has(from))
 
   it("never the barrel of effect, which is slow to load, nor that of another package of Effect", () => {

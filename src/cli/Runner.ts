@@ -32,7 +32,8 @@ import { type DashboardOptions, Session } from "./internal/runSession.ts"
 import * as stateDirectory from "./internal/stateDirectory.ts"
 import { choose } from "./internal/style.ts"
 import { treeText } from "./internal/treeText.ts"
-import { count, duration } from "./internal/words.ts"
+import { plural } from "../control/internal/words.ts"
+import { duration } from "./internal/words.ts"
 
 /**
  * What `run` was asked for. All but `file` has its default on the command line.
@@ -73,6 +74,8 @@ export interface CheckReport {
   readonly name: string | undefined
   readonly children: ReadonlyArray<string>
   readonly problems: ReadonlyArray<ConfigError.Problem & { readonly text: string }>
+  /** Where it says that the output of children is to be kept. */
+  readonly logDirectory?: string | undefined
 }
 
 /** In the background, all is ready when it has been so for this long: nobody watches what fails a moment later. */
@@ -96,7 +99,8 @@ export const check = (file: string | undefined): Promise<CheckReport> =>
         file: config.file,
         name: config.name,
         children: config.children.map(({ name }) => name),
-        problems: []
+        problems: [],
+        logDirectory: config.logDirectory
       })),
       Effect.catchTags({
         ConfigInvalid: ({ file, problems }) =>
@@ -204,7 +208,7 @@ const runConfig = Effect.fnUntraced(function*(config: SupervisorConfig, options:
       }),
     onStuck: (path, message) => tellOnce({ pid: process.pid, path, message })
   })
-  say(`${config.name}: ${count(config.children.length, "child", "children")} from ${config.file}`)
+  say(`${config.name}: ${plural(config.children.length, "child", "children")} from ${config.file}`)
   const logger = runLogger.make({ name: "esv", prefixer, style, json, write: (lines) => screen.write(lines) })
   const code = yield* session.run.pipe(
     Effect.ensuring(Effect.sync(() => records.remove(running))),

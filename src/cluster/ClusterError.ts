@@ -3,14 +3,9 @@
  *
  * @since 0.1.0
  */
-import type * as Cause from "effect/Cause"
 import * as Data from "effect/Data"
+import type { Tagged } from "../internal/tagged.ts"
 import type { CauseInfo } from "../State.ts"
-
-/** The class of a tagged error, spelled out so that its declaration can be made without inferring it. */
-type Tagged<Tag extends string, Fields> = new(
-  fields: Fields
-) => Cause.YieldableError & { readonly _tag: Tag } & Readonly<Fields>
 
 const StorageUnavailableBase: Tagged<"StorageUnavailable", {
   readonly operation: string

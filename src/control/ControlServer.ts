@@ -3,7 +3,6 @@
  *
  * @since 0.1.0
  */
-import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Latch from "effect/Latch"
@@ -21,16 +20,13 @@ import * as validate from "../internal/validate.ts"
 import * as RestartPolicy from "../RestartPolicy.ts"
 import * as Runnable from "../Runnable.ts"
 import type { ReconcileReport, Supervisor } from "../Supervisor.ts"
-import { ControlApi, protocolVersion, type ServerInfo } from "./ControlApi.ts"
+import { ControlApi } from "./ControlApi.ts"
 import type { ListenFailed, SocketInUse, SocketPathTooLong, UnsafeDirectory } from "./ControlError.ts"
 import { farewell } from "./internal/farewell.ts"
 import { connections, guard, type Limits, serialization } from "./internal/guard.ts"
-import { handlers } from "./internal/handlers.ts"
 import { listen } from "./internal/listen.ts"
-import { attend, served } from "./internal/root.ts"
+import { service, type Terms } from "./internal/serving.ts"
 import * as socketPath from "./internal/socketPath.ts"
-import * as turnstile from "./internal/turnstile.ts"
-import { version } from "./internal/version.ts"
 
 /**
  * Why a server does not start.
@@ -219,51 +215,19 @@ export const layer = <E = never, R = never>(
 ): Layer.Layer<never, ServerError | Runnable.Given<E>, Supervisor | Runnable.Given<R>> =>
   Runnable.layer(runnable<E, R>(options))
 
-interface Settings extends Limits {
+interface Settings extends Limits, Terms {
   readonly socket: string | undefined
-  readonly readOnly: boolean
-  readonly declared: ReadonlyArray<Runnable.Any>
-  readonly declare: Effect.Effect<ReadonlyArray<Runnable.Any>, unknown> | undefined
-  readonly reconcile: Effect.Effect<ReconcileReport, unknown> | undefined
-  readonly groups: ((name: string) => ReadonlyArray<string>) | undefined
-  readonly waitsFor: ((path: string) => Effect.Effect<ReadonlyArray<string>>) | undefined
-  readonly maxEvents: number
 }
 
 const serve = Effect.fnUntraced(function*(settings: Settings) {
-  const root = yield* served
-  const { handle } = root
-  const context = yield* Effect.context<never>()
+  const leaving = Latch.makeUnsafe(false)
+  const { calls, handle } = yield* service(settings, leaving.await)
   const { open, server } = connections(yield* listen(settings.socket ?? socketOf(handle.name)), settings)
   const protocol = yield* RpcServer.makeProtocolSocketServer.pipe(
     Effect.provideService(SocketServer.SocketServer, server),
     Effect.provideService(RpcSerialization.RpcSerialization, serialization(settings))
   )
   const guarded = yield* guard(protocol, settings)
-  const leaving = Latch.makeUnsafe(false)
-  const info: ServerInfo = {
-    name: handle.name,
-    pid: process.pid,
-    version,
-    protocol: protocolVersion,
-    startedAt: yield* Clock.currentTimeMillis,
-    readOnly: settings.readOnly
-  }
-  const calls = yield* handlers({
-    handle,
-    info,
-    declare: settings.declare,
-    declared: settings.declared,
-    reconcile: settings.reconcile,
-    groups: settings.groups,
-    waitsFor: settings.waitsFor,
-    complete: attend(root),
-    isFitting: root.isFitting,
-    context,
-    backlog: settings.maxEvents,
-    turnstile: yield* turnstile.make,
-    leaving: leaving.await
-  })
   const serving = yield* RpcServer.make(ControlApi, {
     disableTracing: true,
     disableFatalDefects: true,

@@ -4,6 +4,7 @@
  * @since 0.1.0
  */
 import type { ChildSnapshot, Snapshot } from "../Snapshot.ts"
+import { walk } from "./internal/walk.ts"
 
 /**
  * Whether the supervisor lives: it is starting, running or stopping in order. One that has failed or ended has to be
@@ -44,16 +45,8 @@ export const ready = (snapshot: Snapshot): boolean => snapshot.state === "Runnin
  * @category getters
  * @since 0.1.0
  */
-export const blocking = (snapshot: Snapshot): ReadonlyArray<ChildSnapshot> => {
-  const found: Array<ChildSnapshot> = []
-  // A list and no recursion: a tree may be deeper than the stack.
-  const open = snapshot.children.toReversed()
-  for (let child = open.pop(); child !== undefined; child = open.pop()) {
-    if (child.supervisor !== undefined && isUp(child)) open.push(...child.supervisor.children.toReversed())
-    if (isBlocking(child)) found.push(child)
-  }
-  return found
-}
+export const blocking = (snapshot: Snapshot): ReadonlyArray<ChildSnapshot> =>
+  Array.from(walk(snapshot, isUp)).filter(isBlocking)
 
 const isUp = ({ state }: ChildSnapshot): boolean => state._tag === "Running" || state._tag === "Starting"
 

@@ -26,6 +26,7 @@ import type { Engine } from "./engine.ts"
 import { messageCapacity } from "./inbox.ts"
 import type { Incarnation } from "./incarnation.ts"
 import { snapshotChild, snapshotOf } from "./snapshot.ts"
+import type { Subscription } from "./tree.ts"
 
 /** What an operation did, now or when the effect ends. */
 type Done = Outcome | Effect.Effect<Outcome>
@@ -280,15 +281,18 @@ export const child = (engine: Engine, path: string): Effect.Effect<ChildSnapshot
       : Effect.succeed(snapshotChild(found.engine, found.cell, engine.prefix.length))
   })
 
-const watch = <A>(engine: Engine, first: () => ReadonlyArray<A>): Stream.Stream<A | SupervisorEvent> =>
-  Stream.suspend(() =>
-    engine.phase._tag === "Closed" ? Stream.fromIterable(first()) : engine.tree.subscribe(engine.prefix, first)
-  )
+const watch = <A>(engine: Engine, how: Subscription<A>): Stream.Stream<A | SupervisorEvent> =>
+  Stream.suspend((): Stream.Stream<A | SupervisorEvent> => {
+    if (engine.phase._tag !== "Closed") return engine.tree.subscribe(engine.prefix, how)
+    return how.snapshot === undefined ? Stream.empty : Stream.sync(how.snapshot)
+  })
 
-export const events = (engine: Engine): Stream.Stream<SupervisorEvent> => watch<never>(engine, () => [])
+export const events = (engine: Engine): Stream.Stream<SupervisorEvent> => watch<never>(engine, {})
 
-export const changes = (engine: Engine): Stream.Stream<Snapshot | SupervisorEvent> =>
-  watch(engine, () => [snapshotOf(engine)])
+export const changes = (
+  engine: Engine,
+  how?: Omit<Subscription<Snapshot>, "snapshot">
+): Stream.Stream<Snapshot | SupervisorEvent> => watch(engine, { ...how, snapshot: () => snapshotOf(engine) })
 
 // -- For layers
 

@@ -4,6 +4,7 @@
  *
  * Floor 2.
  */
+import * as Arr from "effect/Array"
 import type * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Queue from "effect/Queue"
@@ -26,6 +27,20 @@ interface Reader {
   readonly queue: Queue.Queue<Numbered, Cause.Done>
   /** How many events this reader was given, also those that were dropped since. */
   offered: number
+  /** The number of the event that is to be told next. */
+  expected: number
+  /** It has been told the snapshot. */
+  isCurrent: boolean
+}
+
+/** How a reader wants to be told. */
+export interface Subscription<A> {
+  /** Taken when the stream is first pulled, and after every loss. Default: none, events only. */
+  readonly snapshot?: (() => A) | undefined
+  /** How many events wait for it before the oldest are dropped. Default: `eventCapacity`. */
+  readonly capacity?: number | undefined
+  /** When the stream ends, if not with the supervisor. Default: never. */
+  readonly until?: Effect.Effect<void> | undefined
 }
 
 /** What is said about a supervisor itself stands under its own path, what is said about its children below it. */
@@ -63,40 +78,31 @@ export class Tree {
 
   /** The supervisor at `prefix` has ended: what was published is still read, then the stream ends. */
   end(prefix: string): void {
-    for (const reader of Array.from(this.readers)) {
-      if (!reader.prefix.startsWith(prefix)) continue
-      this.readers.delete(reader)
-      Queue.endUnsafe(reader.queue)
-    }
+    for (const reader of Array.from(this.readers)) if (reader.prefix.startsWith(prefix)) this.leave(reader)
   }
 
   /**
-   * The events below `prefix`, with paths relative to it, from the moment on at which the stream is run. `first` is
-   * evaluated at that same moment.
+   * The events below `prefix`, with paths relative to it, from the moment on at which the stream is run. With `snapshot`
+   * that is first, and again after every loss: what it has in it already is not told. Nobody waits for a slow reader, for
+   * whom at most `capacity` events are kept; it is told how many were lost. Ends with the supervisor, or with `until`,
+   * when what came before has been read.
    */
-  subscribe<A>(prefix: string, first: () => ReadonlyArray<A>): Stream.Stream<A | SupervisorEvent> {
-    return Stream.unwrap(Effect.map(this.open(prefix), (reader) => {
-      let expected = 0
-      const events = Stream.flatMap(Stream.fromQueue(reader.queue), ({ event, number }) => {
-        const lost = number - expected
-        expected = number + 1
-        const relative = relativeTo(prefix, event)
-        return lost === 0
-          ? Stream.succeed<SupervisorEvent>(relative)
-          : Stream.make<[SupervisorEvent, SupervisorEvent]>(
-            { _tag: "EventsLost", at: event.at, path: "", count: lost },
-            relative
-          )
-      })
-      const head = first()
-      return head.length === 0 ? events : Stream.concat(Stream.fromIterable(head), events)
+  subscribe<A>(prefix: string, options: Subscription<A>): Stream.Stream<A | SupervisorEvent> {
+    return Stream.unwrap(Effect.gen({ self: this }, function*() {
+      const { capacity, snapshot, until } = options
+      const reader = yield* this.open(prefix, capacity ?? eventCapacity)
+      if (until !== undefined) {
+        const leave = Effect.andThen(until, Effect.sync(() => this.leave(reader)))
+        yield* Effect.forkScoped(leave, { startImmediately: true })
+      }
+      return Stream.fromPull(Effect.succeed(pull(reader, snapshot)))
     }))
   }
 
-  private open(prefix: string): Effect.Effect<Reader, never, Scope> {
+  private open(prefix: string, capacity: number): Effect.Effect<Reader, never, Scope> {
     return Effect.acquireRelease(
-      Effect.map(Queue.sliding<Numbered, Cause.Done>(eventCapacity), (queue) => {
-        const reader: Reader = { prefix, queue, offered: 0 }
+      Effect.map(Queue.sliding<Numbered, Cause.Done>(capacity), (queue) => {
+        const reader: Reader = { prefix, queue, offered: 0, expected: 0, isCurrent: false }
         this.readers.add(reader)
         return reader
       }),
@@ -107,4 +113,44 @@ export class Tree {
         })
     )
   }
+
+  /** What was published is still read. */
+  private leave(reader: Reader): void {
+    this.readers.delete(reader)
+    Queue.endUnsafe(reader.queue)
+  }
+}
+
+type Pull<A> = Effect.Effect<Arr.NonEmptyReadonlyArray<A | SupervisorEvent>, Cause.Done>
+
+/** What there is for a reader, when there is something. */
+const pull = <A>(reader: Reader, snapshot: (() => A) | undefined): Pull<A> =>
+  Effect.suspend((): Pull<A> => {
+    if (snapshot !== undefined && !reader.isCurrent) return Effect.succeed([renew(reader, snapshot)])
+    return Effect.flatMap(Queue.takeAll(reader.queue), (batch) => {
+      const told = tell(reader, batch, snapshot)
+      return Arr.isReadonlyArrayNonEmpty(told) ? Effect.succeed(told) : pull(reader, snapshot)
+    })
+  })
+
+/** All that was published until now is in the snapshot. */
+const renew = <A>(reader: Reader, snapshot: () => A): A => {
+  reader.isCurrent = true
+  reader.expected = reader.offered
+  return snapshot()
+}
+
+const tell = <A>(
+  reader: Reader,
+  batch: Arr.NonEmptyReadonlyArray<Numbered>,
+  snapshot: (() => A) | undefined
+): ReadonlyArray<A | SupervisorEvent> => {
+  const [{ event, number }] = batch
+  const { expected, offered, prefix } = reader
+  const lost = (count: number): SupervisorEvent => ({ _tag: "EventsLost", at: event.at, path: "", count })
+  // The oldest are lost, so that there is a gap before the first or nowhere.
+  if (number > expected && snapshot !== undefined) return [lost(offered - expected), renew(reader, snapshot)]
+  reader.expected = Math.max(expected, batch[batch.length - 1]!.number + 1)
+  const fresh = batch.flatMap((one) => one.number < expected ? [] : [relativeTo(prefix, one.event)])
+  return number > expected ? [lost(number - expected), ...fresh] : fresh
 }

@@ -37,12 +37,11 @@ import { makeCapture } from "./internal/logCapture.ts"
 import type { LogReadError, LogWriteError } from "./internal/logErrors.ts"
 import * as logFiles from "./internal/logFiles.ts"
 import { follow } from "./internal/logFollow.ts"
-import type { AssemblerOptions } from "./internal/logLines.ts"
 import type { Selection } from "./internal/logReader.ts"
 import { Flag, Kind, streamNumber } from "./internal/logRecord.ts"
-import { nothingFound, recover } from "./internal/logRecovery.ts"
+import { lookInto, nothingFound, recover } from "./internal/logRecovery.ts"
 import { listRuns } from "./internal/logRuns.ts"
-import { backwards, forwards } from "./internal/logStreams.ts"
+import { backwards, forwards, type Source } from "./internal/logStreams.ts"
 import { LogWriter } from "./internal/logWriter.ts"
 
 /**
@@ -336,6 +335,35 @@ const selectionOf = (options: QueryOptions): Selection => ({
   offset: options.match === undefined && options.reverse !== true ? options.offset ?? 0 : 0
 })
 
+/** Lines that are stored. */
+const queryOf = (source: Source, maxLine: number): LogStore["query"] => (options = {}) => {
+  const selection = selectionOf(options)
+  const assembler = { match: options.match, maxLine, pieces: false, markers: false }
+  const run = options.reverse === true ? backwards : forwards
+  const all = run(source, { selection, assembler }) as Stream.Stream<LogLine, LogReadError>
+  const some = Stream.drop(all, (options.offset ?? 0) - selection.offset)
+  return options.limit === undefined ? some : Stream.take(some, options.limit)
+}
+
+/**
+ * What is stored in a directory, only to be read: nothing in it is changed, also while somebody else writes there. Only
+ * what is there now is seen.
+ *
+ * @internal
+ */
+export const readOnly: (
+  directory: string
+) => Effect.Effect<Pick<LogStore, "query">, PlatformError, FileSystem.FileSystem | Path.Path> = Effect.fnUntraced(
+  function*(directory: string) {
+    const files = logFiles.make(yield* FileSystem.FileSystem, yield* Path.Path, directory, `"${directory}"`)
+    const { maxBuffered, maxFiles, maxFileSize, maxLineLength, onWriteError } = defaults
+    const options = { maxBuffered, maxFiles, maxFileSize, onWriteError, report: () => Effect.void }
+    // Nothing is ever given to it.
+    const writer = new LogWriter(files, options, yield* Effect.context<never>(), yield* lookInto(files))
+    return { query: queryOf({ files, writer }, maxLineLength) }
+  }
+)
+
 /**
  * Opens the store in a directory, in whatever state it was left, and closes it with the scope: then what is queued is
  * written, and followers end.
@@ -395,21 +423,7 @@ export const make: (
     for (const { run, time } of found.unended) mark(Kind.runEnd, Flag.presumed, run, time, 0, "")
     yield* writer.settled
 
-    const assembler = (filter: Filter, more?: Partial<AssemblerOptions>): AssemblerOptions => ({
-      match: filter.match,
-      maxLine,
-      pieces: false,
-      markers: false,
-      ...more
-    })
-
-    const query = (options: QueryOptions = {}): Stream.Stream<LogLine, LogReadError> => {
-      const selection = selectionOf(options)
-      const run = options.reverse === true ? backwards : forwards
-      const all = run(source, { selection, assembler: assembler(options) }) as Stream.Stream<LogLine, LogReadError>
-      const some = Stream.drop(all, (options.offset ?? 0) - selection.offset)
-      return options.limit === undefined ? some : Stream.take(some, options.limit)
-    }
+    const query = queryOf(source, maxLine)
 
     return {
       directory,
@@ -434,10 +448,12 @@ export const make: (
       follow: (options = {}) =>
         follow(source, {
           selection: selectionOf({ run: options.run, stream: options.stream, since: options.since }),
-          assembler: assembler(options, {
+          assembler: {
+            match: options.match,
+            maxLine,
             markers: options.markers ?? false,
             pieces: options.wholeLines !== true
-          }),
+          },
           from: options.from ?? "now",
           until: options.until
         }),

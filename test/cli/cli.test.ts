@@ -508,6 +508,33 @@ describe("seeing", () => {
     assert.strictEqual((await follow.ended).code, 0)
   })
 
+  it("logs of a supervisor that does not run any more are those that it has left", async () => {
+    const at = await steered()
+    await at.esv("shutdown")
+    const one = await at.esv("logs", "db")
+    assert.deepStrictEqual([one.stdout, one.code], ["db says hi\ndb is here\n", 0])
+    assert.match(one.stderr, /^The supervisor "shop" of .* is not running: this is what it has left\.\n$/)
+    assert.match((await at.esv("logs")).stdout, /^db +\| db is here$/m)
+    assert.strictEqual((await at.esv("logs", "--tail", "1", "db")).stdout, "db is here\n")
+    assert.strictEqual((await at.esv("logs", "--since", "2001-01-01", "--grep", "hi", "d*")).stdout, "db says hi\n")
+    assert.strictEqual((await at.json<{ readonly text: string }>("logs", "--grep", "oops", "flaky")).text, "oops")
+    const nobody = await at.esv("logs", "nobody")
+    assert.strictEqual(nobody.code, 1)
+    assert.match(nobody.stderr, /Nothing is left of nobody\. There is something of db, /)
+    const follow = await at.esv("logs", "-f", "db")
+    assert.strictEqual(follow.code, 3)
+    assert.match(follow.stderr, /is not running|No supervisor is running/)
+    // Reading has changed nothing: the next run goes on with what is there.
+    assert.strictEqual((await at.esv("logs", "db")).stdout, one.stdout)
+  })
+
+  it("logs where nothing ever ran says that nobody runs", async () => {
+    const at = place({ Procfile: `web: ${idle}` })
+    const { code, stderr } = await at.esv("logs")
+    assert.strictEqual(code, 3)
+    assert.match(stderr, /[Ii]s (not )?running/)
+  })
+
   it("ends quietly when its reader has enough", async () => {
     const at = place({ Procfile: `web: seq 1 100000; ${idle}` })
     const run = at.begin("run")
@@ -570,13 +597,17 @@ describe("steering", () => {
     const before = await pidOf(at, "db")
     assert.strictEqual((await at.esv("stop", "db")).stdout, "db stopped\n")
     assert.isFalse(isAlive(before))
-    assert.strictEqual((await at.esv("stop", "db")).stdout, "db is not running\n")
+    assert.strictEqual((await at.esv("stop", "db")).stdout, "db is stopped already\n")
     assert.strictEqual((await at.esv("start", "db")).stdout, "db started\n")
     assert.strictEqual((await at.esv("restart", "d*")).stdout, "db restarted\n")
     assert.match((await at.esv("hold", "db")).stdout, /^db held/)
-    assert.match((await at.esv("start", "db")).stdout, /held/)
+    const held = await at.esv("start", "db")
+    assert.deepStrictEqual([held.stdout, held.code], [`db is held: it stays down until "esv release db"\n`, 1])
+    assert.strictEqual((await at.esv("start", "{db,flaky}")).code, 0)
     assert.match((await at.esv("release", "db")).stdout, /^db released/)
+    assert.strictEqual((await at.esv("start", "db")).stdout, "db is up already\n")
     assert.deepStrictEqual(await at.json("stop", "db"), [{ path: "db", outcome: "done" }])
+    assert.deepStrictEqual(await at.json("stop", "db"), [{ path: "db", outcome: "noop", why: "is stopped already" }])
   })
 
   it("'*' is all children of the user, and the supervisor goes on", async () => {

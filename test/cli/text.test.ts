@@ -8,13 +8,16 @@ import { clusterTable, clusterTree } from "../../src/cli/internal/clusterText.ts
 import { sentence } from "../../src/cli/internal/eventText.ts"
 import { merge } from "../../src/cli/internal/merge.ts"
 import { Prefixer } from "../../src/cli/internal/prefix.ts"
+import { nothingDone, type Verb } from "../../src/cli/internal/nothingDone.ts"
 import { noteOf, table, toRow } from "../../src/cli/internal/rows.ts"
 import { statusText, tally } from "../../src/cli/internal/statusText.ts"
-import { fit, layout, widthOf } from "../../src/cli/internal/table.ts"
+import { layout } from "../../src/cli/internal/table.ts"
+import { cut, width as widthOf } from "../../src/cli/internal/width.ts"
 import { treeText } from "../../src/cli/internal/treeText.ts"
 import { nearest } from "../../src/cli/internal/which.ts"
 import { whyText } from "../../src/cli/internal/whyText.ts"
 import * as words from "../../src/cli/internal/words.ts"
+import { bytes } from "../../src/control/internal/words.ts"
 import type { ChildSnapshot, Snapshot } from "../../src/Snapshot.ts"
 import type { CauseInfo, State } from "../../src/State.ts"
 
@@ -106,8 +109,8 @@ describe("times, sizes and numbers in words", () => {
 
   it("sizes are in steps of 1024", () => {
     assert.deepStrictEqual(
-      [0, 1023, 1024, 1536, 10_240, 1024 ** 2 - 1, 5 * 1024 ** 3].map(words.bytes),
-      ["0 B", "1023 B", "1 kB", "1.5 kB", "10 kB", "1 MB", "5 GB"]
+      [0, 999, 1023, 1024, 1536, 10_240, 1024 ** 2 - 1, 123 * 1024 ** 2, 5 * 1024 ** 3].map(bytes),
+      ["0 B", "999 B", "1.0 KiB", "1.0 KiB", "1.5 KiB", "10.0 KiB", "1.0 MiB", "123 MiB", "5.0 GiB"]
     )
   })
 })
@@ -207,9 +210,10 @@ describe("tables", () => {
 
   it("wide characters take two places, colours none", () => {
     assert.strictEqual(widthOf("日本\x1b[31m!\x1b[0m"), 5)
-    assert.strictEqual(fit("日本語", 5), "日本…")
-    assert.strictEqual(fit("abc", 3), "abc")
-    assert.strictEqual(fit("abc", 0), "")
+    assert.strictEqual(cut("日本語", 5), "日本…")
+    assert.strictEqual(cut("abc", 3), "abc")
+    assert.strictEqual(cut("abc", 0), "")
+    assert.strictEqual(new Prefixer({ style: noColours, raw: false }, ["日本語"]).own("日本", "up"), "日本   · up")
   })
 })
 
@@ -343,6 +347,39 @@ describe("why", () => {
       "  db to be ready (it is starting)"
     ])
   })
+})
+
+describe("an operation with nothing to do", () => {
+  const cause: CauseInfo = { kind: "Fail", tag: undefined, message: "broke", pretty: "Error: broke" }
+  const cases: ReadonlyArray<readonly [verb: Verb, state: State, text: string, isMissed: boolean]> = [
+    ["start", { _tag: "Running" }, "is up already", false],
+    ["start", { _tag: "Starting" }, "is starting already", false],
+    ["start", { _tag: "Pending" }, "is pending: it starts when those before it are ready", false],
+    ["start", { _tag: "Held" }, `is held: it stays down until "esv release a"`, true],
+    ["start", { _tag: "Stopping", until: 0 }, `is being stopped for a hold: it stays down until "esv release a"`, true],
+    [
+      "start",
+      { _tag: "Abandoned" },
+      "was stopped before but would not end, and still runs: nothing is started beside it",
+      true
+    ],
+    ["restart", { _tag: "Held" }, `is held: it stays down until "esv release a"`, true],
+    ["stop", { _tag: "Stopped" }, "is stopped already", false],
+    ["stop", { _tag: "Held" }, "is held, and so stopped already", false],
+    ["stop", { _tag: "Completed" }, "has completed, and is not running", false],
+    ["stop", { _tag: "GaveUp", cause }, "has given up, and is not running", false],
+    ["stop", { _tag: "Abandoned" }, "was stopped before but would not end, and still runs", true],
+    ["hold", { _tag: "Held" }, "is held already", false],
+    ["release", { _tag: "Running" }, "is not held: it is up already", false],
+    ["release", { _tag: "Stopped" }, `is not held but stopped: "esv start a" starts it`, true],
+    ["signal", { _tag: "Pending" }, "is not running: it was not started yet", false]
+  ]
+  for (const [verb, state, text, isMissed] of cases) {
+    it(`${verb} of one that is ${state._tag} says so`, () =>
+      assert.deepStrictEqual(nothingDone(verb, "a", child("a", state)), { text, isMissed }))
+  }
+
+  it("of one that has gone says so", () => assert.isTrue(nothingDone("stop", "a", undefined).isMissed))
 })
 
 describe("events", () => {

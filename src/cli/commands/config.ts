@@ -11,7 +11,7 @@ import { Failed, type Failure } from "../CliError.ts"
 import { type Globals, Json } from "../internal/globals.ts"
 import { print, printJson, printLines } from "../internal/output.ts"
 import { runner } from "../internal/runner.ts"
-import { count } from "../internal/words.ts"
+import { plural } from "../../control/internal/words.ts"
 
 interface Input {
   readonly file: Option.Option<string>
@@ -23,7 +23,7 @@ const handler = Effect.fnUntraced(function*({ file }: Input) {
   if (yield* Json) yield* printJson(report)
   else if (report.problems.length === 0) {
     yield* print(
-      `${report.file}: ${count(report.children.length, "child", "children")}, and nothing is wrong with it.\n`
+      `${report.file}: ${plural(report.children.length, "child", "children")}, and nothing is wrong with it.\n`
     )
   } else yield* printLines(report.problems.map(({ text }) => text))
   if (report.problems.length > 0) {

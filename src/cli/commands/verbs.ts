@@ -10,26 +10,29 @@ import type { Answer } from "../../control/ControlApi.ts"
 import type * as ControlClient from "../../control/ControlClient.ts"
 import { together } from "../../control/internal/reports.ts"
 import { matching, wildcards } from "../../control/internal/targets.ts"
+import { walk } from "../../control/internal/walk.ts"
 import type { Signal } from "../../process/Signal.ts"
 import type { ReconcileReport, ReloadReport } from "../../Supervisor.ts"
-import { Failed, type Failure, UsageError } from "../CliError.ts"
+import { Exit, exitCodes, Failed, type Failure, UsageError } from "../CliError.ts"
 import { unknown } from "../internal/children.ts"
 import { connect } from "../internal/connection.ts"
 import { neutralise } from "../internal/escapes.ts"
 import { type Globals, Json, style } from "../internal/globals.ts"
+import * as nothing from "../internal/nothingDone.ts"
 import { printJson, printLines } from "../internal/output.ts"
+import type { Style } from "../internal/style.ts"
 import { flatten, isOwn } from "../internal/words.ts"
 
-type Verb = "start" | "stop" | "restart" | "hold" | "release"
+type Verb = Exclude<nothing.Verb, "signal">
 
-/** What has been done, and why there was nothing to do. */
-const words: Readonly<Record<Verb | "signal", { readonly done: string; readonly noop: string }>> = {
-  start: { done: "started", noop: "is up already, or held (esv release)" },
-  stop: { done: "stopped", noop: "is not running" },
-  restart: { done: "restarted", noop: "is held (esv release) or not started yet" },
-  hold: { done: "held: it stays down until esv release", noop: "is held already" },
-  release: { done: "released and started", noop: "is not held" },
-  signal: { done: "signalled", noop: "does not run" }
+/** What has been done. */
+const done: Readonly<Record<nothing.Verb, string>> = {
+  start: "started",
+  stop: "stopped",
+  restart: "restarted",
+  hold: `held: it stays down until "esv release"`,
+  release: "released and started",
+  signal: "signalled"
 }
 
 export interface Targets {
@@ -61,23 +64,56 @@ const ask = Effect.fnUntraced(function*(
   return answers.flat()
 })
 
-const report = Effect.fnUntraced(function*(verb: Verb | "signal", answers: ReadonlyArray<Answer>) {
-  const failed = answers.filter(({ _tag }) => _tag === "Failed").length
-  if (yield* Json) {
-    yield* printJson(answers.map((answer) =>
-      answer._tag === "Done"
-        ? { path: answer.path, outcome: answer.outcome }
-        : { path: answer.path, error: { tag: answer.error._tag, message: answer.error.message } }
-    ))
-  } else {
-    const { green, red, yellow } = yield* style
-    yield* printLines(answers.map((answer) => {
-      if (answer._tag === "Failed") return `${answer.path} ${red("failed")}: ${neutralise(answer.error.message)}`
-      const { done, noop } = words[verb]
-      return answer.outcome === "done" ? `${answer.path} ${green(done)}` : `${answer.path} ${yellow(noop)}`
-    }))
+/** What became of one, and why nothing if nothing did. */
+interface Result {
+  readonly answer: Answer
+  readonly nothing: nothing.Nothing | undefined
+}
+
+const isNothing = (answer: Answer): boolean => answer._tag === "Done" && answer.outcome === "noop"
+
+/** Why nothing was done is seen by what there is now. */
+const resultsOf = Effect.fnUntraced(function*(
+  client: ControlClient.Client,
+  verb: nothing.Verb,
+  answers: ReadonlyArray<Answer>
+) {
+  if (!answers.some(isNothing)) return answers.map((answer): Result => ({ answer, nothing: undefined }))
+  const now = new Map(Array.from(walk(yield* client.status), (child) => [child.path, child]))
+  return answers.map((answer): Result => ({
+    answer,
+    nothing: isNothing(answer) ? nothing.nothingDone(verb, answer.path, now.get(answer.path)) : undefined
+  }))
+})
+
+const jsonOf = ({ answer, nothing }: Result) =>
+  answer._tag === "Failed"
+    ? { path: answer.path, error: { tag: answer.error._tag, message: answer.error.message } }
+    : { path: answer.path, outcome: answer.outcome, ...nothing === undefined ? {} : { why: nothing.text } }
+
+const lineOf = (verb: nothing.Verb, { answer, nothing }: Result, { green, red, yellow }: Style): string =>
+  answer._tag === "Failed"
+    ? `${answer.path} ${red("failed")}: ${neutralise(answer.error.message)}`
+    : `${answer.path} ${nothing === undefined ? green(done[verb]) : yellow(nothing.text)}`
+
+/** Fails if something failed, or if one that was named is not what it was to be; a glob means those that can be. */
+const report = Effect.fnUntraced(function*(
+  client: ControlClient.Client,
+  verb: nothing.Verb,
+  targets: ReadonlyArray<string>,
+  answers: ReadonlyArray<Answer>
+) {
+  const results = yield* resultsOf(client, verb, answers)
+  if (yield* Json) yield* printJson(results.map(jsonOf))
+  else {
+    const look = yield* style
+    yield* printLines(results.map((result) => lineOf(verb, result, look)))
   }
+  const failed = results.filter(({ answer }) => answer._tag === "Failed").length
   if (failed > 0) return yield* new Failed({ message: `${failed} of ${answers.length} failed.` })
+  if (results.some(({ answer, nothing }) => nothing?.isMissed === true && targets.includes(answer.path))) {
+    return yield* new Exit({ code: exitCodes.failed })
+  }
 })
 
 /** Does it to all that is meant. */
@@ -90,7 +126,7 @@ export const perform: (
     const client = yield* connect
     const operation = verb === "start" ? startOrAdd(client) : client[verb]
     const answers = yield* ask(client, yield* withoutOwn(client, targets), operation)
-    yield* report(verb, answers)
+    yield* report(client, verb, targets, answers)
   },
   Effect.scoped
 )
@@ -104,7 +140,7 @@ const startOrAdd = (client: ControlClient.Client) => (target: string) =>
       Effect.catchTag("NotDeclared", () => Effect.fail(notFound))
     ))
 
-const missing = (verb: Verb | "signal"): string =>
+const missing = (verb: Verb): string =>
   `Say which child: "esv ${verb} web", or "esv ${verb} '*'" for all.${
     verb === "stop" ? ` To end the supervisor itself: "esv shutdown".` : ""
   }`
@@ -159,7 +195,7 @@ interface SignalInput extends Targets {
 }
 
 /** "usr1", "USR1" and "SIGUSR1" are the same. */
-export const signalName = (text: string): string => {
+const signalName = (text: string): string => {
   const name = text.toUpperCase()
   return name.startsWith("SIG") ? name : `SIG${name}`
 }
@@ -182,7 +218,7 @@ export const signal: Command.Command<"signal", SignalInput, {}, Failure, Globals
         yield* withoutOwn(client, input.targets),
         (target) => client.signal(target, name)
       )
-      yield* report("signal", answers)
+      yield* report(client, "signal", input.targets, answers)
     }).pipe(Effect.scoped)
 ).pipe(Command.withDescription("Send a signal to the processes of children"))
 

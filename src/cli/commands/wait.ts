@@ -7,9 +7,10 @@ import * as Argument from "effect/cli/Argument"
 import * as Command from "effect/cli/Command"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import * as Schedule from "effect/Schedule"
-import type { Scope } from "effect/Scope"
+import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type * as ControlClient from "../../control/ControlClient.ts"
 import * as Health from "../../control/Health.ts"
@@ -112,12 +113,20 @@ const watch = (client: ControlClient.Client, input: Input, tell: (why: string) =
     Stream.runHead
   )
 
+/** What a try that fails has opened is closed at once, and not when the command ends. */
+const tried = Effect.flatMap(Effect.scope, (outer) =>
+  Effect.flatMap(Scope.fork(outer), (own) =>
+    Effect.onExit(
+      Scope.provide(connect, own),
+      (exit) => Exit.isFailure(exit) ? Scope.close(own, exit) : Effect.void
+    )))
+
 /** One that is not there yet may come within the time. */
 const connected: Effect.Effect<
   ControlClient.Client,
   Effect.Error<typeof connect>,
-  Globals | Scope
-> = Effect.retry(connect, {
+  Globals | Scope.Scope
+> = Effect.retry(tried, {
   schedule: Schedule.spaced("100 millis"),
   while: ({ _tag }) => _tag === "NoSupervisor" || _tag === "NoneFound"
 })

@@ -3,6 +3,7 @@
  *
  * Floor 4.
  */
+import { plural } from "../../control/internal/words.ts"
 import type { ClusterChild, ClusterEvent, ClusterSnapshot } from "../../control/ClusterSchema.ts"
 import { neutralise } from "./escapes.ts"
 import type { Style } from "./style.ts"
@@ -53,7 +54,7 @@ export const clusterTable = ({ children }: ClusterSnapshot, width: number, style
 const leaf = (child: ClusterChild, isLast: boolean, style: Style): string => {
   const state = stateOf(child)
   const note = noteOf(child)
-  const restarts = child.restarts === 0 ? "" : `, ${words.count(child.restarts, "restart")}`
+  const restarts = child.restarts === 0 ? "" : `, ${plural(child.restarts, "restart")}`
   const rest = `token ${child.token}${restarts}${note === "" ? "" : `: ${note}`}`
   const branch = style.dim(isLast ? "└─ " : "├─ ")
   return `${branch}${neutralise(child.name)} ${words.colourOf(state, style)(state)} ${style.dim(rest)}`

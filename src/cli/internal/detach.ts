@@ -48,7 +48,7 @@ export interface Started extends Ready {
 }
 
 /** The descriptor of that pipe. */
-export const reportFd = 3
+const reportFd = 3
 
 const defaultTimeout = 60_000
 /** One that is longer makes place for a new one, and is kept beside it. */
@@ -92,23 +92,49 @@ const launch = ({ dashboard, file, name, port, socket }: Detached, fd: number): 
     { detached: true, stdio: ["ignore", fd, fd, "pipe"] }
   )
 
-type Heard = { readonly _tag: "Told"; readonly news: News } | { readonly _tag: "Gone" }
+type Heard =
+  | { readonly _tag: "Told"; readonly news: News }
+  | { readonly _tag: "Gone" }
+  | { readonly _tag: "NotStarted"; readonly cause: unknown }
 
-/** One line, or the end of the pipe, which is that of the process. */
-const listen = (pipe: Readable): Effect.Effect<Heard> =>
+/** What it cannot have said is as if it had gone. */
+const newsOf = (line: string): Heard =>
+  Option.match(Option.liftThrowable(JSON.parse)(line), {
+    onNone: (): Heard => ({ _tag: "Gone" }),
+    onSome: (news: unknown) =>
+      typeof news === "object" && news !== null ? { _tag: "Told", news: news as News } : { _tag: "Gone" }
+  })
+
+/** One line, or the end of the pipe, which is that of the process; or that there is no process. */
+const listen = (child: ChildProcess): Effect.Effect<Heard> =>
   Effect.callback<Heard>((resume) => {
     let text = ""
-    pipe.setEncoding("utf8").on("data", (chunk: string) => {
+    child.once("error", (cause) => resume(Effect.succeed({ _tag: "NotStarted", cause })))
+    const pipe = pipeOf(child)
+    pipe?.setEncoding("utf8").on("data", (chunk: string) => {
       text += chunk
-      if (text.includes("\n")) resume(Effect.succeed({ _tag: "Told", news: JSON.parse(text) as News }))
+      const end = text.indexOf("\n")
+      if (end >= 0) resume(Effect.succeed(newsOf(text.slice(0, end))))
     })
-    pipe.once("close", () => resume(Effect.succeed({ _tag: "Gone" })))
-    pipe.on("error", () => {})
+    // Of one that could not be started it closes too.
+    pipe?.once("close", () => child.pid !== undefined && resume(Effect.succeed({ _tag: "Gone" })))
+    pipe?.on("error", () => {})
   })
+
+/** There is none where no process could be made. */
+const pipeOf = (child: ChildProcess): Readable | undefined =>
+  (child.stdio as ReadonlyArray<unknown> | undefined)?.[reportFd] as Readable | undefined
+
+const notStarted = (cause: unknown): Failed =>
+  new Failed({
+    message: `The supervisor could not be started in the background (${reasonOf(cause)}). "esv run" starts it here.`
+  })
+
+const reasonOf = (cause: unknown): string => cause instanceof Error ? cause.message : String(cause)
 
 const noLog = (log: string, cause: unknown): Failed =>
   new Failed({
-    message: `Its log ${log} cannot be written (${cause instanceof Error ? cause.message : String(cause)}). ` +
+    message: `Its log ${log} cannot be written (${reasonOf(cause)}). ` +
       "Give permission there, or name another place in XDG_STATE_HOME."
   })
 
@@ -121,12 +147,13 @@ export const detach: (what: Detached) => Effect.Effect<Started, Failed> = Effect
   const path = resolve(what.file ?? ".")
   const log = stateDirectory.log(path, `${what.name ?? ""}\0${what.socket ?? ""}`)
   const { fd, from } = yield* Effect.try({ try: () => openLog(log), catch: (cause) => noLog(log, cause) })
-  const process = launch(what, fd)
-  closeSync(fd)
-  const pipe = process.stdio[reportFd] as Readable
+  const process = yield* Effect.ensuring(
+    Effect.try({ try: () => launch(what, fd), catch: notStarted }),
+    Effect.sync(() => closeSync(fd))
+  )
   const timeout = what.timeout ?? defaultTimeout
-  const news = yield* Effect.timeoutOption(listen(pipe), timeout)
-  pipe.destroy()
+  const news = yield* Effect.timeoutOption(listen(process), timeout)
+  pipeOf(process)?.destroy()
   process.unref()
   if (Option.isNone(news)) {
     return yield* new Failed({
@@ -143,6 +170,7 @@ export const detach: (what: Detached) => Effect.Effect<Started, Failed> = Effect
         `${told.path} gave up: ${told.message}\nThe others go on in the background (pid ${told.pid}). See "esv why ${told.path}", or the log ${log}.`
     })
   }
+  if (news.value._tag === "NotStarted") return yield* notStarted(news.value.cause)
   return yield* new Failed({
     message: `The supervisor did not come up. Its last words, from ${log}:\n${tailOf(log, from)}`
   })

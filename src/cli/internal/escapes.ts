@@ -5,28 +5,16 @@
  * Floor 4.
  */
 
+import { visible, withoutControls } from "../../control/internal/controls.ts"
+
 /** Colours and other looks: they are left out without a trace. */
 // oxlint-disable-next-line no-control-regex -- control characters are what this is about
 const looks = /\x1b\[[\d;:]*m/g
 
-/**
- * Control characters except the tabulator, also those of the second kind (U+0080 and on); and those that turn the order
- * of what is written around, or end a line where the reader does not expect it.
- */
-// oxlint-disable-next-line no-control-regex -- as above
-const controls = /[\x00-\x08\x0a-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g
-
-const visible = (char: string): string => {
-  const code = char.charCodeAt(0)
-  if (code < 0x20) return String.fromCharCode(0x2400 + code)
-  if (code === 0x7f) return "\u2421"
-  return `\\u{${code.toString(16)}}`
-}
-
 /** One line, with looks left out and everything else that a terminal would act on made visible: ESC as ␛. */
 export const neutralise = (line: string): string => {
   const text = line.endsWith("\r") ? line.slice(0, -1) : line
-  return text.replace(looks, "").replace(controls, visible)
+  return withoutControls(text.replace(looks, "")).replaceAll("\n", visible)
 }
 
 /** As `neutralise`, for text of several lines. */

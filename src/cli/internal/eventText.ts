@@ -3,6 +3,7 @@
  *
  * Floor 4.
  */
+import { plural } from "../../control/internal/words.ts"
 import type { SupervisorEvent } from "../../SupervisorEvent.ts"
 import { neutralise } from "./escapes.ts"
 import type { Style } from "./style.ts"
@@ -39,14 +40,14 @@ export const sentence = (event: SupervisorEvent): { readonly word: string; reado
     case "ChildUnhealthy":
       return {
         word: "unhealthy",
-        text: `${words.count(event.failures, "failed check")}: ${neutralise(words.firstLine(event.cause.message))}`
+        text: `${plural(event.failures, "failed check")}: ${neutralise(words.firstLine(event.cause.message))}`
       }
     case "RestartStorm":
       return { word: "storm", text: `${event.restarts} restarts within ${words.duration(event.withinMillis)}` }
     case "SupervisorTransition":
       return { word: event.to.toLowerCase(), text: neutralise(words.firstLine(event.cause?.message ?? "")) }
     case "EventsLost":
-      return { word: "lost", text: `${words.count(event.count, "event")} came faster than they were read` }
+      return { word: "lost", text: `${plural(event.count, "event")} came faster than they were read` }
   }
 }
 

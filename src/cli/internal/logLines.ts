@@ -1,5 +1,5 @@
 /**
- * The stored lines of children, from the server to the reader.
+ * The lines of children, from where they are to the reader.
  *
  * Floor 4.
  */
@@ -23,6 +23,12 @@ export interface Wanted {
   /** Applied here, so that nobody's expression runs in the application. */
   readonly grep: RegExp | undefined
 }
+
+/** Asks for what is stored of one child. */
+export type Query = (
+  path: string,
+  options: { readonly reverse?: boolean; readonly since?: number }
+) => Stream.Stream<LogLine, Failure>
 
 const matches = ({ grep }: Wanted) => ({ text }: LogLine): boolean => {
   if (grep === undefined) return true
@@ -49,12 +55,12 @@ const optional = <K extends string, V>(key: K, value: V | undefined): { readonly
 
 /** The last so many lines of one child, the oldest first. */
 const lastOf = (
-  client: ControlClient.Client,
+  query: Query,
   path: string,
   wanted: Wanted,
   tail: number
 ): Effect.Effect<ReadonlyArray<OwnedLine>, Failure> =>
-  ifAny(client.logs.query(path, { reverse: true, ...optional("since", wanted.since) }), path).pipe(
+  ifAny(query(path, { reverse: true, ...optional("since", wanted.since) }), path).pipe(
     Stream.filter(matches(wanted)),
     Stream.take(tail),
     Stream.runCollect,
@@ -68,19 +74,17 @@ const concurrency = 16
 
 /** What is stored of some children, in the order of time. */
 export const stored = (
-  client: ControlClient.Client,
+  query: Query,
   paths: ReadonlyArray<string>,
   wanted: Wanted
 ): Stream.Stream<OwnedLine, Failure> => {
   const { since, tail } = wanted
   if (tail === undefined) {
-    const each = paths.map((path) =>
-      Stream.filter(ifAny(client.logs.query(path, optional("since", since)), path), matches(wanted))
-    )
+    const each = paths.map((path) => Stream.filter(ifAny(query(path, optional("since", since)), path), matches(wanted)))
     return merge(each, time)
   }
   return Stream.unwrap(Effect.map(
-    Effect.forEach(paths, (path) => lastOf(client, path, wanted, tail), { concurrency }),
+    Effect.forEach(paths, (path) => lastOf(query, path, wanted, tail), { concurrency }),
     (all) => {
       // Sorting keeps the order of lines of the same time.
       const lines = all.flat().toSorted((a, b) => a.time - b.time)

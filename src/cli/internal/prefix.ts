@@ -6,7 +6,7 @@
 import type { LogStream } from "../../process/LogStore.ts"
 import { neutralise } from "./escapes.ts"
 import type { Style } from "./style.ts"
-import { fit, widthOf } from "./table.ts"
+import { fit, width as widthOf } from "./width.ts"
 
 /** No prefix is wider, whatever a child is called. */
 const widest = 24
@@ -41,8 +41,7 @@ export class Prefixer {
   prefix(path: string, stream: LogStream): string {
     const { style } = this.options
     this.learn(path)
-    const name = fit(path, this.width)
-    const padded = name + " ".repeat(Math.max(0, this.width - widthOf(name)))
+    const padded = fit(path, this.width)
     const bar = stream === "stderr" ? style.red("!") : style.dim("|")
     return `${style.child(this.colours.get(path)!)(padded)} ${bar} `
   }
@@ -55,7 +54,7 @@ export class Prefixer {
   own(name: string, text: string): string {
     const { style } = this.options
     this.width = Math.max(this.width, Math.min(widest, widthOf(name)))
-    return style.dim(`${fit(name, this.width).padEnd(this.width)} · `) + text
+    return style.dim(`${fit(name, this.width)} · `) + text
   }
 
   /** Has a child take its colour and its place, before its first line. */

@@ -3,6 +3,7 @@
  *
  * Floor 4.
  */
+import { bytes } from "../../control/internal/words.ts"
 import type { Details } from "../../control/ControlApi.ts"
 import type { ChildSnapshot } from "../../Snapshot.ts"
 import { neutralise } from "./escapes.ts"
@@ -117,7 +118,7 @@ const cellsOf = (row: Row, now: number): ReadonlyArray<string> => [
   row.startedAt !== null && isUp(row.state) ? words.duration(now - row.startedAt) : "",
   row.restarts === 0 ? "" : String(row.restarts),
   row.cpu === null ? "" : `${row.cpu < 10 ? row.cpu : Math.round(row.cpu)}%`,
-  row.memoryBytes === null ? "" : words.bytes(row.memoryBytes),
+  row.memoryBytes === null ? "" : bytes(row.memoryBytes),
   row.note
 ]
 

@@ -53,7 +53,7 @@ export const hasEnded = (snapshot: Snapshot): boolean =>
   !isStarting(snapshot) && usersOf(snapshot).every(({ state }) => state._tag === "Completed" || state._tag === "GaveUp")
 
 /** Who gave up first, among those that have. */
-export const firstFailed = (snapshot: Snapshot): string | undefined =>
+const firstFailed = (snapshot: Snapshot): string | undefined =>
   usersOf(snapshot)
     .filter(({ state }) => state._tag === "GaveUp")
     .toSorted((a, b) => (a.history.at(-1)?.endedAt ?? 0) - (b.history.at(-1)?.endedAt ?? 0))[0]?.path

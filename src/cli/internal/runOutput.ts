@@ -11,7 +11,7 @@ import { Jobs } from "../../process/Jobs.ts"
 import type { LogEntry } from "../../process/LogStore.ts"
 import type { Prefixer } from "./prefix.ts"
 import type { Screen } from "./runScreen.ts"
-import { count } from "./words.ts"
+import { plural } from "../../control/internal/words.ts"
 
 /** Where output goes, and how it looks. */
 export interface OutputOptions {
@@ -38,7 +38,7 @@ const plainLine = (path: string, entry: LogEntry, prefixer: Prefixer): string =>
     case "Lost":
       return prefixer.own(
         path,
-        `${count(entry.lines, "line")} went by too fast to be shown; "esv logs" has what is kept`
+        `${plural(entry.lines, "line")} went by too fast to be shown; "esv logs" has what is kept`
       )
   }
 }

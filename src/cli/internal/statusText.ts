@@ -5,7 +5,7 @@
  */
 import type { ChildSnapshot, Snapshot } from "../../Snapshot.ts"
 import type { Style } from "./style.ts"
-import { fit } from "./table.ts"
+import { cut } from "./width.ts"
 import * as words from "./words.ts"
 
 const order = [
@@ -71,5 +71,5 @@ export const statusText = (
     waiting === "" ? tally(children) : waiting,
     isStopping ? "Ctrl-C again: kill now" : "Ctrl-C: stop"
   ].filter((part) => part !== undefined && part !== "")
-  return style.dim(fit(parts.join(" · "), width))
+  return style.dim(cut(parts.join(" · "), width))
 }

@@ -3,7 +3,7 @@
  *
  * Floor 4.
  */
-import { stripVTControlCharacters } from "node:util"
+import { cut, fit, width as widthOf } from "./width.ts"
 
 /** A column: its heading, and how it gives way where there is not enough room. */
 export interface Column {
@@ -16,43 +16,6 @@ export interface Column {
 }
 
 const gap = "  "
-
-const segments = new Intl.Segmenter()
-
-/** Wide characters of East Asia, and pictures, take two places. */
-const wide =
-  /^[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6]|\p{Emoji_Presentation}/u
-
-// oxlint-disable-next-line no-control-regex -- printable ASCII takes one place each, which is nearly everything
-const ascii = /^[\x20-\x7e]*$/
-
-/** How many places a text takes in a terminal. */
-export const widthOf = (text: string): number => {
-  const visible = stripVTControlCharacters(text)
-  if (ascii.test(visible)) return visible.length
-  let width = 0
-  for (const { segment } of segments.segment(visible)) width += wide.test(segment) ? 2 : 1
-  return width
-}
-
-/** At most so many places of a text without colours; what is cut off is told by "…". */
-export const fit = (text: string, width: number): string => {
-  if (widthOf(text) <= width) return text
-  if (width <= 0) return ""
-  let out = ""
-  let taken = 1
-  for (const { segment } of segments.segment(text)) {
-    taken += wide.test(segment) ? 2 : 1
-    if (taken > width) break
-    out += segment
-  }
-  return `${out}…`
-}
-
-const pad = (text: string, width: number, align: Column["align"]): string => {
-  const space = " ".repeat(Math.max(0, width - widthOf(text)))
-  return align === "right" ? space + text : text + space
-}
 
 interface Fitted {
   readonly index: number
@@ -105,9 +68,9 @@ export const layout = ({ columns, heading, paint, rows, width }: Table): Readonl
   const last = fitted.length - 1
   const line = (texts: ReadonlyArray<string>, look: (text: string, index: number) => string): string =>
     fitted.map(({ index, width }, at) => {
-      const text = fit(texts[index]!, width)
       const { align } = kept[index]!
-      return look(at === last && align !== "right" ? text : pad(text, width, align), index)
+      const text = at === last && align !== "right" ? cut(texts[index]!, width) : fit(texts[index]!, width, align)
+      return look(text, index)
     }).join(gap).trimEnd()
   return [
     line(kept.map(({ title }) => title), heading),

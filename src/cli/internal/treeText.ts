@@ -3,11 +3,12 @@
  *
  * Floor 4.
  */
+import { plural } from "../../control/internal/words.ts"
 import type { Details } from "../../control/ControlApi.ts"
 import type { ChildSnapshot, Snapshot } from "../../Snapshot.ts"
 import { noteOf } from "./rows.ts"
 import type { Style } from "./style.ts"
-import { fit } from "./table.ts"
+import { cut, width as widthOf } from "./width.ts"
 import * as words from "./words.ts"
 
 interface Line {
@@ -31,8 +32,7 @@ const lines = (root: Snapshot): ReadonlyArray<Line> => {
   return found
 }
 
-const restartsOf = ({ restarts }: ChildSnapshot): string =>
-  restarts === 0 ? "" : `, ${words.count(restarts, "restart")}`
+const restartsOf = ({ restarts }: ChildSnapshot): string => restarts === 0 ? "" : `, ${plural(restarts, "restart")}`
 
 /** The tree in lines of at most this width. */
 export const treeText = (
@@ -54,7 +54,7 @@ export const treeText = (
     ].join("")
     const note = noteOf(child, details, now)
     const head = `${indent}${child.name} `
-    const rest = fit(`${about}${note === "" ? "" : `: ${note}`}`, width - head.length - word.length)
+    const rest = cut(`${about}${note === "" ? "" : `: ${note}`}`, width - widthOf(head) - word.length)
     return `${style.dim(indent)}${child.name} ${words.colourOf(word, style)(word)}${style.dim(rest)}`
   })
 ]

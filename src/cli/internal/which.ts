@@ -55,7 +55,7 @@ export const answers = (socket: string): Effect.Effect<boolean> =>
   })
 
 /** The nearest configuration, in a directory or above it. */
-const configurationAbove = (directory: string): string | undefined => {
+export const configurationAbove = (directory: string): string | undefined => {
   for (let at = directory;; at = dirname(at)) {
     const file = fileNames.map((name) => join(at, name)).find((file) => existsSync(file))
     if (file !== undefined || at === dirname(at)) return file
@@ -94,10 +94,3 @@ export const which: (wish: Wish) => Effect.Effect<string, NoneFound> = Effect.fn
 
 /** One that was started with a socket of its own is found by its note. */
 const named = (name: string): string => records.list().find((one) => one.name === name)?.socket ?? byName(name)
-
-/** The note of the supervisor at a socket. */
-export const recordOf = (socket: string): records.Running | undefined =>
-  records.list().find((one) => one.socket === socket)
-
-/** Where a configuration is, for the search from there. */
-export const directoryOf = (file: string): string => dirname(file)

@@ -24,7 +24,7 @@ const decisions: Readonly<Record<ExitRecord["decision"], string>> = {
 const uptime = (from: number, now: number): string => `for ${words.duration(now - from)}`
 
 /** What it does now, in a sentence. */
-export const stateSentence = ({ job, waitsFor }: Details, child: ChildSnapshot, now: number): string => {
+const stateSentence = ({ job, waitsFor }: Details, child: ChildSnapshot, now: number): string => {
   const { state } = child
   const pid = job?.pid === undefined ? "" : ` (pid ${job.pid})`
   switch (state._tag) {

@@ -3,6 +3,8 @@
  *
  * Floor 4.
  */
+import { clock as timeOfDay, inUnits, twoDigits, withoutCommand } from "../../control/internal/words.ts"
+import { walk } from "../../control/internal/walk.ts"
 import type { ChildSnapshot, Snapshot } from "../../Snapshot.ts"
 import type { State } from "../../State.ts"
 import type { Style } from "./style.ts"
@@ -16,50 +18,20 @@ const day = 24 * hour
 export const duration = (millis: number): string => {
   const ms = Math.max(0, Math.round(millis))
   if (ms < second) return `${ms}ms`
-  if (ms < 10 * second) return `${trim((ms / second).toFixed(1))}s`
-  if (ms < minute) return `${Math.floor(ms / second)}s`
-  if (ms < hour) return two(ms, minute, "m", second, "s")
-  if (ms < day) return two(ms, hour, "h", minute, "m")
-  return two(ms, day, "d", hour, "h")
-}
-
-const trim = (text: string): string => text.endsWith(".0") ? text.slice(0, -2) : text
-
-const two = (ms: number, big: number, bigUnit: string, small: number, smallUnit: string): string => {
-  const rest = Math.floor((ms % big) / small)
-  return `${Math.floor(ms / big)}${bigUnit}${rest === 0 ? "" : ` ${rest}${smallUnit}`}`
+  if (ms < 10 * second) return `${(ms / second).toFixed(1).replace(/\.0$/, "")}s`
+  const [[count, unit], small] = inUnits(ms)
+  return `${count}${unit}${small === undefined || small[0] === 0 ? "" : ` ${small.join("")}`}`
 }
 
 /** How long ago something was. */
 export const ago = (at: number, now: number): string => now - at < second ? "just now" : `${duration(now - at)} ago`
 
-const pad = (value: number): string => String(value).padStart(2, "0")
-
 /** A time of day as people read it where they are: "14:03:22", with the date if it was not within a day. */
 export const clock = (at: number, now: number): string => {
+  if (Math.abs(now - at) < day) return timeOfDay(at)
   const date = new Date(at)
-  const time = `${pad(date.getHours())}:${pad(date.getMinutes())}:${pad(date.getSeconds())}`
-  return Math.abs(now - at) < day
-    ? time
-    : `${date.getFullYear()}-${pad(date.getMonth() + 1)}-${pad(date.getDate())} ${time}`
+  return `${date.getFullYear()}-${twoDigits(date.getMonth() + 1)}-${twoDigits(date.getDate())} ${timeOfDay(at)}`
 }
-
-const sizes = ["B", "kB", "MB", "GB", "TB"]
-
-/** So many bytes, in steps of 1024: "12 MB". */
-export const bytes = (count: number): string => {
-  let value = count
-  let unit = 0
-  while (value >= 1023.5 && unit < sizes.length - 1) {
-    value /= 1024
-    unit++
-  }
-  return `${value < 9.95 && unit > 0 ? trim(value.toFixed(1)) : Math.round(value)} ${sizes[unit]}`
-}
-
-/** "1 child", "2 children". */
-export const count = (number: number, one: string, many: string = `${one}s`): string =>
-  `${number} ${number === 1 ? one : many}`
 
 const units: Readonly<Record<string, number>> = { ms: 1, s: second, m: minute, h: hour, d: day, w: 7 * day }
 
@@ -87,7 +59,8 @@ export const parseSince = (text: string, now: number): number | undefined => {
   return Number.isNaN(at) ? undefined : at
 }
 
-const words: Readonly<Record<State["_tag"], string>> = {
+/** Every state in a word, or two. */
+export const words: Readonly<Record<State["_tag"], string>> = {
   Pending: "pending",
   Starting: "starting",
   Running: "running",
@@ -131,20 +104,13 @@ export const firstLine = (text: string): string => {
 }
 
 /** What a failure says in a few words: of a command, which is well known, only how it ended. */
-export const brief = (message: string): string =>
-  firstLine(message.replace(/^Command "[\s\S]*" (?=exited with|was ended by|could not be started)/, ""))
+export const brief = (message: string): string => firstLine(withoutCommand(message))
 
 /** Children that the command line adds for itself: they are not the user's. */
 export const isOwn = (name: string): boolean => name.startsWith("(") && name.endsWith(")")
 
 /** All children of a tree, those above before those below, without the command line's own. */
-export const flatten = (root: Snapshot): ReadonlyArray<ChildSnapshot> => {
-  const found: Array<ChildSnapshot> = []
-  const open = root.children.toReversed()
-  for (let child = open.pop(); child !== undefined; child = open.pop()) {
-    if (isOwn(child.name)) continue
-    found.push(child)
-    if (child.supervisor !== undefined) open.push(...child.supervisor.children.toReversed())
-  }
-  return found
-}
+export const flatten = (root: Snapshot): ReadonlyArray<ChildSnapshot> =>
+  Array.from(walk(root, isOfUser)).filter(isOfUser)
+
+const isOfUser = ({ name }: ChildSnapshot): boolean => !isOwn(name)

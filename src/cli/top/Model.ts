@@ -3,11 +3,12 @@
  *
  * @since 0.1.0
  */
+import type { Child, Picture } from "../../control/internal/picture.ts"
 import type { Details, ServerInfo } from "../../control/ControlApi.ts"
 import type { PastRun } from "../../process/Job.ts"
 import type { LogEntry } from "../../process/LogStore.ts"
 import type { Signal } from "../../process/Signal.ts"
-import type { ChildSnapshot, Snapshot } from "../../Snapshot.ts"
+import type { Snapshot } from "../../Snapshot.ts"
 import type { SupervisorEvent } from "../../SupervisorEvent.ts"
 
 /**
@@ -139,7 +140,7 @@ export interface Task {
  */
 export interface Model {
   readonly link: Link
-  readonly tree: Snapshot | undefined
+  readonly tree: Picture | undefined
   readonly facts: ReadonlyMap<string, Facts>
   readonly selected: string | undefined
   readonly collapsed: ReadonlySet<string>
@@ -216,7 +217,7 @@ export type Command =
  * @since 0.1.0
  */
 export interface Row {
-  readonly child: ChildSnapshot
+  readonly child: Child
   readonly depth: number
   readonly isCollapsed: boolean
 }

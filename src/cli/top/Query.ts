@@ -3,8 +3,8 @@
  *
  * @since 0.1.0
  */
-import type { ChildSnapshot } from "../../Snapshot.ts"
-import * as tree from "./internal/tree.ts"
+import type { Child, Group } from "../../control/internal/picture.ts"
+import { walk } from "./internal/tree.ts"
 import type { Facts, Measured, Model, Row, Size } from "./Model.ts"
 
 /**
@@ -25,14 +25,14 @@ export const rowsOf = ({ collapsed, facts, filter, tree: root }: Model): Readonl
   if (root === undefined) return []
   const rows: Array<Row> = []
   if (filter === "") {
-    for (const { child, depth } of tree.walk(root, (child) => !collapsed.has(child.path))) {
+    for (const { child, depth } of walk(root, (child) => !collapsed.has(child.path))) {
       rows.push({ child, depth, isCollapsed: collapsed.has(child.path) })
     }
     return rows
   }
   const wanted = filter.toLowerCase()
   const isWanted = (text: string) => text.toLowerCase().includes(wanted)
-  for (const { child } of tree.walk(root)) {
+  for (const { child } of walk(root)) {
     const kind = facts.get(child.path)?.kind ?? ""
     if (isWanted(child.path) || isWanted(child.state._tag) || isWanted(kind)) {
       rows.push({ child, depth: 0, isCollapsed: false })
@@ -69,13 +69,8 @@ export interface Layout {
   readonly pane: number
 }
 
-/**
- * The first of the lines that are seen: the selected one is in their middle where that can be.
- *
- * @category getters
- * @since 0.1.0
- */
-export const firstSeen = (count: number, selected: number, height: number): number =>
+/** The first of the lines that are seen: the selected one is in their middle where that can be. */
+const firstSeen = (count: number, selected: number, height: number): number =>
   Math.max(0, Math.min(selected - Math.floor(height / 2), count - height))
 
 /**
@@ -97,8 +92,24 @@ export const seenOf = (model: Model, size: Size, rows: ReadonlyArray<Row> = rows
  * @category getters
  * @since 0.1.0
  */
-export const selectedOf = (model: Model): ChildSnapshot | undefined =>
-  model.selected === undefined ? undefined : tree.find(model.tree, model.selected)
+export const selectedOf = (model: Model): Child | undefined =>
+  model.selected === undefined ? undefined : model.tree?.children.get(model.selected)
+
+/**
+ * The supervisor that a child is, while it runs.
+ *
+ * @category getters
+ * @since 0.1.0
+ */
+export const groupOf = ({ tree }: Model, path: string): Group | undefined => tree?.groups.get(path)
+
+/**
+ * How many children a supervisor has of its own.
+ *
+ * @category getters
+ * @since 0.1.0
+ */
+export const sizeOf = ({ tree }: Model, path: string): number => tree?.order.get(path)?.length ?? 0
 
 /**
  * What a child is: a manager of others, a process, or a fiber; `undefined` while that is not known.
@@ -106,8 +117,8 @@ export const selectedOf = (model: Model): ChildSnapshot | undefined =>
  * @category getters
  * @since 0.1.0
  */
-export const kindOf = (model: Model, child: ChildSnapshot): "manager" | "job" | "fiber" | undefined =>
-  child.supervisor === undefined ? model.facts.get(child.path)?.kind : "manager"
+export const kindOf = (model: Model, { path }: Child): "manager" | "job" | "fiber" | undefined =>
+  model.tree?.known.has(path) ? "manager" : model.facts.get(path)?.kind
 
 /**
  * Whether the lower pane has a log, and not what is known of the selected child.
@@ -137,15 +148,15 @@ export const followed = (model: Model): string | undefined => {
  * @category getters
  * @since 0.1.0
  */
-export const isUp = ({ state }: ChildSnapshot): boolean =>
+export const isUp = ({ state }: Child): boolean =>
   state._tag === "Starting" || state._tag === "Running" || state._tag === "Stopping"
 
 /** What a child is asked for again when it changes. */
-const momentOf = (child: ChildSnapshot): string => `${child.incarnation} ${child.state._tag}`
+const momentOf = (child: Child): string => `${child.incarnation} ${child.state._tag}`
 
 /** Whether it may be told otherwise without an event. */
-const changes = ({ kind, waitsFor }: Facts, child: ChildSnapshot): boolean =>
-  waitsFor.length > 0 || (kind === "job" && isUp(child))
+const changes = ({ tree }: Model, { kind, waitsFor }: Facts, child: Child): boolean =>
+  waitsFor.length > 0 || (kind === "job" && isUp(child)) || tree?.unsure.has(child.path) === true
 
 /** How often the use of a process is asked for, in milliseconds. */
 const measureEvery = 2000
@@ -176,7 +187,7 @@ export const due = (model: Model, now: number): ReadonlyArray<Due> => {
     const facts = model.facts.get(child.path)
     const moment = momentOf(child)
     const isDue = facts?.moment !== moment ||
-      (changes(facts, child) && now - facts.at >= measureEvery)
+      (changes(model, facts, child) && now - facts.at >= measureEvery)
     return isDue ? [{ path: child.path, moment }] : []
   })
 }

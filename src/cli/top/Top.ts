@@ -41,13 +41,8 @@ export interface Options {
   readonly colour?: boolean | undefined
 }
 
-/**
- * How often it is drawn at most, in milliseconds from one time to the next.
- *
- * @category constants
- * @since 0.1.0
- */
-export const frameMillis: number = 50
+/** How often it is drawn at most, in milliseconds from one time to the next. */
+const frameMillis = 50
 
 /**
  * Shows a tree until `q` is pressed. The terminal is given back whatever happens.

@@ -3,11 +3,11 @@
  *
  * @since 0.1.0
  */
+import * as picture from "../../control/internal/picture.ts"
 import type { LogEntry } from "../../process/LogStore.ts"
 import { press } from "./internal/keys.ts"
 import { settle, type Step, step } from "./internal/steps.ts"
 import * as text from "./internal/text.ts"
-import * as tree from "./internal/tree.ts"
 import type { Command, Facts, LogRow, Measured, Message, Model } from "./Model.ts"
 
 /** So many lines of a log are kept. */
@@ -76,35 +76,29 @@ const lost = (model: Model, reason: string, retryAt: number, now: number): Model
 })
 
 const changed = (model: Model, changes: Extract<Message, { _tag: "Changed" }>["changes"]): Model => {
-  let root = model.tree
-  let isPruned = true
-  for (const change of changes) {
-    if (!("_tag" in change)) root = change
-    else if (root !== undefined) root = tree.advance(root, change)
-    if (!("_tag" in change) || change._tag === "ChildRemoved") isPruned = false
-  }
-  if (root === model.tree) return model
-  return { ...model, tree: root, ...(isPruned || root === undefined ? {} : pruned(model, root)) }
+  const before = model.tree ?? picture.empty
+  const tree = picture.reduce(before, changes)
+  if (tree === before) return model
+  const mayHaveGone = changes.some((change) => picture.isSnapshot(change) || change._tag === "ChildRemoved")
+  return { ...model, tree, ...(mayHaveGone ? pruned(model, tree) : {}) }
 }
 
 /** Nothing is kept of who is no longer there. */
-const pruned = (model: Model, root: NonNullable<Model["tree"]>): Pick<Model, "facts" | "collapsed"> => {
-  const paths = new Set<string>()
-  for (const { child } of tree.walk(root)) paths.add(child.path)
-  const facts = new Map(Array.from(model.facts).filter(([path]) => paths.has(path)))
+const pruned = (model: Model, { children }: picture.Picture): Pick<Model, "facts" | "collapsed"> => {
+  const facts = new Map(Array.from(model.facts).filter(([path]) => children.has(path)))
   // A manager that is down for a moment has nobody below it and stays collapsed.
-  const collapsed = new Set(Array.from(model.collapsed).filter((path) => paths.has(path)))
+  const collapsed = new Set(Array.from(model.collapsed).filter((path) => children.has(path)))
   return { facts, collapsed }
 }
 
 const measured = (model: Model, details: ReadonlyArray<Measured>, now: number): Model => {
   const facts = new Map(model.facts)
-  let root = model.tree
+  let tree = model.tree
   for (const one of details) {
     facts.set(one.path, factsOf(one, facts.get(one.path), now))
-    if (root !== undefined && one.details?.child !== undefined) root = tree.complete(root, one.details.child)
+    if (tree !== undefined && one.details?.child !== undefined) tree = picture.correct(tree, one.details.child)
   }
-  return { ...model, facts, tree: root }
+  return { ...model, facts, tree }
 }
 
 const factsOf = ({ details, moment }: Measured, before: Facts | undefined, now: number): Facts => {

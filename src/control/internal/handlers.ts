@@ -15,7 +15,7 @@ import { type Signal, signalNumber } from "../../process/Signal.ts"
 import type * as Runnable from "../../Runnable.ts"
 import { turn } from "../../internal/turn.ts"
 import { causeInfo } from "../../State.ts"
-import type { Handle, Outcome, ReconcileReport } from "../../Supervisor.ts"
+import { changesOf, type Handle, type Outcome, type ReconcileReport } from "../../Supervisor.ts"
 import type { ChildNotFound, SupervisorClosed } from "../../SupervisorError.ts"
 import { type Answer, type AnswerError, type Calls, ControlApi, type Details, type ServerInfo } from "../ControlApi.ts"
 import type { Source } from "../ClusterSchema.ts"
@@ -25,7 +25,6 @@ import * as logs from "./logs.ts"
 import { together } from "./reports.ts"
 import { type Groups, resolve } from "./targets.ts"
 import type { Turnstile } from "./turnstile.ts"
-import { watch } from "./watch.ts"
 import { linkOf } from "./web/links.ts"
 
 export interface Options {
@@ -183,7 +182,7 @@ export const handlers = (options: Options): Handlers => {
     child: ({ path }) => handle.child(path),
     info: ({ path }) => details(options, path),
     infos: ({ paths }) => allDetails(options, paths),
-    watch: () => watch(handle, backlog, leaving),
+    watch: () => changesOf(handle, { capacity: backlog, until: leaving }),
     "logs.query": (payload) => logs.query(payload, turnstile),
     "logs.follow": (payload) => logs.follow(payload, turnstile, leaving),
     start: verb("start"),

@@ -8,6 +8,7 @@ import * as Glob from "effect/Glob"
 import type { Handle } from "../../Supervisor.ts"
 import type { Snapshot } from "../../Snapshot.ts"
 import { ChildNotFound } from "../../SupervisorError.ts"
+import { walk } from "./walk.ts"
 
 /** The paths that belong to a name which is none of a child. */
 export type Groups = (name: string) => ReadonlyArray<string>
@@ -49,15 +50,16 @@ export const resolve = (
     }
   )
 
-/** The paths that a glob means. A list and no recursion: a tree may be deeper than the stack. */
+/** The paths that a glob means: of what is below one of them it does not say more. */
 export const matching = (root: Snapshot, target: string): ReadonlyArray<string> => {
   // What is below something does not begin with that itself.
   const glob = Glob.make(target.endsWith("/**") ? `${target}/*` : target, { dot: true })
   const found: Array<string> = []
-  const open = root.children.toReversed()
-  for (let child = open.pop(); child !== undefined; child = open.pop()) {
-    if (Glob.match(glob, child.path)) found.push(child.path)
-    else if (child.supervisor !== undefined) open.push(...child.supervisor.children.toReversed())
+  let isMeant = false
+  // Whether to go on below a child is asked after it was looked at.
+  for (const { path } of walk(root, () => !isMeant)) {
+    isMeant = Glob.match(glob, path)
+    if (isMeant) found.push(path)
   }
   return found
 }

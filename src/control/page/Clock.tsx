@@ -1,6 +1,6 @@
 /** Texts that change with time: only they are drawn every second. */
 import * as app from "./app.ts"
-import type { Child } from "./model.ts"
+import type { Child } from "../internal/picture.ts"
 import { ago, duration, left, recentRestarts, untilOf, waitsFor } from "./words.ts"
 
 export const Since = ({ at }: { readonly at: number | undefined }) => (

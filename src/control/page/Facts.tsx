@@ -3,7 +3,7 @@ import type { ComponentChildren } from "preact"
 import { plainText } from "./ansi.ts"
 import * as app from "./app.ts"
 import { Since } from "./Clock.tsx"
-import type { Child } from "./model.ts"
+import type { Child } from "../internal/picture.ts"
 import type { Details } from "./wire.ts"
 import { bytes, clock, duration, percent, plural } from "./words.ts"
 

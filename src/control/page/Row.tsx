@@ -2,7 +2,7 @@
 import * as app from "./app.ts"
 import { Ago, Restarts, Since, WaitsBriefly } from "./Clock.tsx"
 import { memo } from "./memo.ts"
-import type { Child, Group } from "./model.ts"
+import type { Child, Group } from "../internal/picture.ts"
 import type { Row as RowData } from "./rows.ts"
 import { Sparkline } from "./Sparkline.tsx"
 import { StateWord } from "./StateMark.tsx"

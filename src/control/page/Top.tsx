@@ -4,7 +4,7 @@ import { StateWord } from "./StateMark.tsx"
 import { bytes, left, percent, plural, type Tone, toneOf, tones, toneWords } from "./words.ts"
 
 export const Top = () =>
-  app.shape.value === 0
+  !app.hasTree.value
     ? (
       <header class="top">
         <Connection />

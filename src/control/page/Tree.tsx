@@ -1,7 +1,7 @@
 /** The tree as a grid of lines, of which those in sight are there. Keys as in the WAI-ARIA treegrid pattern. */
 import { useLayoutEffect, useRef } from "preact/hooks"
 import * as app from "./app.ts"
-import { parentOf } from "./model.ts"
+import { parentOf } from "../internal/picture.ts"
 import { Row } from "./Row.tsx"
 import type { Row as RowData } from "./rows.ts"
 import { isNarrow } from "./screen.ts"

@@ -1,6 +1,6 @@
 /** What can be done about a child or about the whole, when, and what is asked before it is. */
 import type { Verb } from "./api.ts"
-import type { Child } from "./model.ts"
+import type { Child } from "../internal/picture.ts"
 
 export interface Action {
   readonly verb: Verb

@@ -3,6 +3,8 @@
  * those that turn the direction of writing around, are shown instead of obeyed. What comes out is text, never markup.
  */
 
+import { withoutControls } from "../internal/controls.ts"
+
 export interface Span {
   readonly text: string
   /** Classes; empty: as the rest. */
@@ -14,16 +16,8 @@ const escapes =
   // oxlint-disable-next-line no-control-regex -- they are what it is about
   /(?:\x1b\[|\x9b)([0-?]*)[ -/]*([@-~])?|(?:\x1b[\]PX^_]|[\x90\x98\x9d-\x9f])[^\x07\x1b\x9c]*(?:\x07|\x1b\\|\x9c)?|\x1b[ -/]*[0-~]?/g
 
-// oxlint-disable-next-line no-control-regex -- they are what it is about
-const invisible = /[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g
-
-const shown = (text: string): string =>
-  text.replace(invisible, (c) => {
-    const code = c.charCodeAt(0)
-    if (c === "\r") return ""
-    if (code < 0x20) return String.fromCharCode(0x2400 + code)
-    return code === 0x7f ? "\u2421" : "\ufffd"
-  })
+/** The end of a line is none of its text. */
+const shown = (text: string): string => withoutControls(text.replaceAll("\r", ""))
 
 interface Pen {
   bold: boolean

@@ -4,13 +4,13 @@
  */
 import { batch, computed, type ReadonlySignal, type Signal, signal } from "@preact/signals"
 import { type Action, doing } from "./actions.ts"
+import { type Change, correct, empty, isSnapshot, type Picture, reduce } from "../internal/picture.ts"
 import * as api from "./api.ts"
 import * as feed from "./feed.ts"
-import * as Model from "./model.ts"
 import * as rows from "./rows.ts"
 import * as timeline from "./timeline.ts"
 import * as usage from "./usage.ts"
-import { type Change, type Details, isSnapshot, type ServerInfo, type Usages } from "./wire.ts"
+import type { ChildSnapshot, Details, ServerInfo, Usages } from "./wire.ts"
 
 export type Tab = "logs" | "exits" | "facts" | "events"
 
@@ -26,10 +26,11 @@ export interface Activity {
   readonly outcome: api.Outcome | undefined
 }
 
-export const model = Model.make()
+export let model: Picture = empty
 /** Grows with every frame in which the model has changed. */
 export const tick: Signal<number> = signal(0)
-export const shape: Signal<number> = signal(0)
+/** Another one whenever there are other children than before. */
+const order: Signal<Picture["order"]> = signal(empty.order)
 /** Grows every second; who reads the time is drawn again then. */
 const second: Signal<number> = signal(0)
 export const now = (): number => {
@@ -60,10 +61,12 @@ export const isClusterOpen: ReadonlySignal<boolean> = computed(() => isNode.valu
 
 export const isReadOnly: ReadonlySignal<boolean> = computed(() => server.value?.readOnly ?? true)
 
+export const hasTree: ReadonlySignal<boolean> = computed(() => order.value.has(""))
+
 export const visible: ReadonlySignal<ReadonlyArray<rows.Row>> = computed(() => {
   // A filter may be about states, which change without changing the shape.
   if (filter.value !== "") void tick.value
-  void shape.value
+  void order.value
   return rows.rowsOf(model, collapsed.value, filter.value)
 })
 
@@ -109,13 +112,13 @@ const takeOver = (): void => {
   isScheduled = false
   const changes = waiting
   waiting = []
-  for (const change of changes) Model.apply(model, change)
+  model = reduce(model, changes)
   batch(() => {
     moments.value = timeline.tell(moments.value, changes)
     if (moments.value.length === 0) moments.value = timeline.recall(model.children.values())
     tick.value++
-    if (model.shape !== shape.value) {
-      shape.value = model.shape
+    if (model.order !== order.value) {
+      order.value = model.order
       if (selected.value !== "" && !model.children.has(selected.value)) selected.value = ""
       for (const path of jobs) if (!model.children.has(path)) jobs.delete(path)
     }
@@ -172,13 +175,19 @@ const askedAtOnce = 8
 const correctSome = async (): Promise<void> => {
   const some = Array.from(model.unsure).slice(0, askedAtOnce)
   const answers = await Promise.all(some.map(api.details))
-  for (const said of answers) if (said?.child && Model.correct(model, said.child)) tick.value++
+  for (const said of answers) if (said?.child) believe(said.child)
+}
+
+const believe = (said: ChildSnapshot): void => {
+  const before = model
+  model = correct(model, said)
+  if (model !== before) tick.value++
 }
 
 let refreshing: ReturnType<typeof setTimeout> | undefined
 
 /** The details of what is selected, not more often than anybody reads them. */
-export const refresh = (): void => {
+const refresh = (): void => {
   if (refreshing !== undefined) return
   refreshing = setTimeout(() => {
     refreshing = undefined
@@ -192,7 +201,7 @@ const refreshNow = async (): Promise<void> => {
   const said = await api.details(path)
   if (selected.value !== path) return
   details.value = said
-  if (said?.child && Model.correct(model, said.child)) tick.value++
+  if (said?.child) believe(said.child)
 }
 
 export const select = (path: string): void => {

@@ -1,5 +1,5 @@
 /** The tree as the lines that are shown, in order. */
-import type { Model } from "./model.ts"
+import type { Picture } from "../internal/picture.ts"
 import { toneOf, toneWords, wordOf } from "./words.ts"
 
 export interface Row {
@@ -13,7 +13,7 @@ export interface Row {
 }
 
 /** All lines, without what is below a collapsed one. With a filter: what matches it, and what that is below. */
-export const rowsOf = (model: Model, collapsed: ReadonlySet<string>, filter: string): ReadonlyArray<Row> => {
+export const rowsOf = (model: Picture, collapsed: ReadonlySet<string>, filter: string): ReadonlyArray<Row> => {
   if (!model.groups.has("")) return []
   const wanted = filter === "" ? undefined : matching(model, filter.toLowerCase())
   const rows: Array<Row> = []
@@ -30,7 +30,7 @@ export const rowsOf = (model: Model, collapsed: ReadonlySet<string>, filter: str
   return rows
 }
 
-const row = (model: Model, path: string, level: number, place: number, siblings: number): Row => ({
+const row = (model: Picture, path: string, level: number, place: number, siblings: number): Row => ({
   path,
   level,
   place,
@@ -39,7 +39,7 @@ const row = (model: Model, path: string, level: number, place: number, siblings:
 })
 
 /** A filter is a part of the path, or of the word for the state, or the word for states like it. */
-const matching = (model: Model, filter: string): ReadonlySet<string> => {
+const matching = (model: Picture, filter: string): ReadonlySet<string> => {
   const found = new Set<string>()
   for (const { path, state } of model.children.values()) {
     const isIt = path.toLowerCase().includes(filter) || wordOf(state._tag).includes(filter) ||

@@ -1,7 +1,6 @@
 /** What has happened, in words, the latest last; as many as are worth keeping. */
 import { plainText } from "./ansi.ts"
-import { type Change, isSnapshot } from "./wire.ts"
-import type { Child } from "./model.ts"
+import { type Change, type Child, isSnapshot } from "../internal/picture.ts"
 import { brief, decisionOf, duration, endOf, isFailure, plural, type Tone, toneOf, wordOf } from "./words.ts"
 
 export interface Moment {

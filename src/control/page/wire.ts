@@ -26,8 +26,6 @@ export type {
   SupervisorEvent
 }
 
-export type Change = SupervisorEvent | Snapshot
-
 /** What a job uses; the numbers are absent while it does not run. `killAfterMillis`: from being asked to SIGKILL. */
 export interface Usage {
   readonly pid?: number | null
@@ -39,5 +37,3 @@ export interface Usage {
 
 /** By path; `""` is the supervisor's own process. */
 export type Usages = Readonly<Record<string, Usage>>
-
-export const isSnapshot = (change: Change): change is Snapshot => !("_tag" in change)

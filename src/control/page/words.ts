@@ -1,7 +1,10 @@
 /** How things are said: times, sizes, states and ends, in the fewest words that are still clear. */
 import { plainText } from "./ansi.ts"
-import type { Child, Group } from "./model.ts"
+import { clock, inUnits, twoDigits, withoutCommand } from "../internal/words.ts"
+import type { Child, Group } from "../internal/picture.ts"
 import type { ExitRecord, State } from "./wire.ts"
+
+export { bytes, clock, plural } from "../internal/words.ts"
 
 /** What a state means to whoever looks: nothing to do, something moves, look here, it is broken, it is at rest. */
 export type Tone = "good" | "busy" | "warn" | "bad" | "rest"
@@ -47,23 +50,14 @@ export const markOf: Readonly<Record<Tone, StateTag>> = {
   rest: "Stopped"
 }
 
-const two = (n: number): string => String(n).padStart(2, "0")
-
-/** `4 s`, `3 m 12 s`, `2 h 05 m`, `3 d 04 h`: two units at most, so that it does not jump. */
+/** `4 s`, `3 m 12 s`, `2 h 05 m`, `3 d 04 h`. */
 export const duration = (millis: number): string => {
-  const seconds = Math.max(0, Math.floor(millis / 1000))
-  if (seconds < 60) return `${seconds} s`
-  const minutes = Math.floor(seconds / 60)
-  if (minutes < 60) return `${minutes} m ${two(seconds % 60)} s`
-  const hours = Math.floor(minutes / 60)
-  if (hours < 24) return `${hours} h ${two(minutes % 60)} m`
-  return `${Math.floor(hours / 24)} d ${two(hours % 24)} h`
+  const [big, small] = inUnits(millis)
+  return small === undefined ? big.join(" ") : `${big.join(" ")} ${twoDigits(small[0])} ${small[1]}`
 }
 
-/** One unit, for what is long ago. */
-export const roughly = (millis: number): string => duration(millis).split(" ").slice(0, 2).join(" ")
-
-export const ago = (millis: number): string => millis < 1000 ? "now" : `${roughly(millis)} ago`
+/** In one unit. */
+export const ago = (millis: number): string => millis < 1000 ? "now" : `${inUnits(millis)[0].join(" ")} ago`
 
 /** What is left of a wait, in whole seconds: `4 s`; `now` when it is over. */
 export const left = (millis: number): string => millis <= 0 ? "now" : duration(Math.ceil(millis / 1000) * 1000)
@@ -71,28 +65,10 @@ export const left = (millis: number): string => millis <= 0 ? "now" : duration(M
 /** So far away that it is for ever. */
 const endOfTime = 8.64e15
 
-const units = ["B", "kB", "MB", "GB", "TB"]
-
-/** Decimal, three digits: `512 B`, `41.2 MB`, `913 MB`. */
-export const bytes = (count: number): string => {
-  let unit = 0
-  let value = count
-  for (; value >= 999.5 && unit < units.length - 1; unit++) value /= 1000
-  return `${unit === 0 || value >= 99.95 ? Math.round(value) : value.toFixed(1)} ${units[unit]}`
-}
-
 export const percent = (share: number): string => share < 9.95 ? `${share.toFixed(1)} %` : `${Math.round(share)} %`
-
-export const clock = (millis: number): string => {
-  const date = new Date(millis)
-  return `${two(date.getHours())}:${two(date.getMinutes())}:${two(date.getSeconds())}`
-}
 
 export const preciseClock = (millis: number): string =>
   `${clock(millis)}.${String(new Date(millis).getMilliseconds()).padStart(3, "0")}`
-
-export const plural = (count: number, one: string, many: string = `${one}s`): string =>
-  `${count} ${count === 1 ? one : many}`
 
 /** What there is to say about a process that is being stopped. */
 export interface Pid {
@@ -143,9 +119,7 @@ const stopping = (rest: number | undefined, job: Pid | undefined, isInterrupt: b
 
 /** What failed, without the command that it failed in, which can be long and is known, and with the last of its words. */
 export const brief = (message: string): string =>
-  plainText(message)
-    .replace(/^Command ".*" (?=exited|was ended|could not|did not)/s, "")
-    .replace(/^(.{0,40}?)\. It said: (?:.* \| )?/s, "$1: ")
+  withoutCommand(plainText(message)).replace(/^(.{0,40}?)\. It said: (?:.* \| )?/s, "$1: ")
 
 /** How an incarnation ended, in one line. */
 export const endOf = ({ decision, exit }: ExitRecord): string => {
@@ -168,7 +142,7 @@ const decisions: Readonly<Record<ExitRecord["decision"], string>> = {
 export const decisionOf = ({ decision }: ExitRecord): string => decisions[decision]
 
 /** Within which time restarts are counted as recent. */
-export const recentMillis = 60_000
+const recentMillis = 60_000
 
 /** How often a child was restarted lately, as far as it remembers. */
 export const recentRestarts = ({ history }: Child, now: number): number => {

@@ -27,6 +27,13 @@ const fileName = (id: string): string =>
   id.replace(/[^A-Za-z0-9._@/ -]/g, (char) => `%${char.codePointAt(0)!.toString(16)}`)
     .replaceAll("/", "+").replace(/^\./, "%2e")
 
+/** The name or path of which a segment was made; not that of every name with other letters than ASCII can be told. */
+export const idOf = (segment: string): string =>
+  segment.replaceAll("+", "/").replace(
+    /%([0-9a-f]{2})/g,
+    (_, code: string) => String.fromCodePoint(Number.parseInt(code, 16))
+  )
+
 /** The place of a job. */
 export const directoryOf = (path: Path.Path, root: string, id: string): string => path.join(root, fileName(id))
 

@@ -11,7 +11,7 @@ import { Flag, isOutput, keyOf, Kind, type LogRecord, streamOf } from "./logReco
 export type Match = RegExp | string | undefined
 
 /** Whether a text matches. Of the user's expression a copy is used, without the flags that make it remember. */
-export const matcher = (match: Match): (text: string) => boolean => {
+const matcher = (match: Match): (text: string) => boolean => {
   if (match === undefined) return () => true
   if (typeof match === "string") return (text) => text.includes(match)
   const expression = new RegExp(match.source, match.flags.replace(/[gy]/g, ""))

@@ -48,7 +48,7 @@ export interface Pick {
 
 const blockRecords = 2_048
 /** The most bytes that are read at once. */
-export const spanBytes: number = 256 * 1024
+const spanBytes = 256 * 1024
 /** Reading on is cheaper than reading anew across so many bytes that are not wanted. */
 const gapBytes = 64 * 1024
 

@@ -82,10 +82,16 @@ const hear = (unended: Map<number, { run: number; time: number }>, record: LogRe
 export const recover: (files: LogFiles) => Effect.Effect<Recovered, PlatformError> = Effect.fnUntraced(
   function*(files: LogFiles) {
     yield* files.fs.makeDirectory(files.directory, { recursive: true, mode: 0o700 })
-    const [numbers] = yield* Effect.all(
-      [files.list, files.fs.access(files.directory, { writable: true })],
-      { concurrency: 2 }
-    )
+    const access = files.fs.access(files.directory, { writable: true })
+    const [found] = yield* Effect.all([lookInto(files), access], { concurrency: 2 })
+    return found
+  }
+)
+
+/** Finds out what is in a directory, and changes nothing. */
+export const lookInto: (files: LogFiles) => Effect.Effect<Recovered, PlatformError> = Effect.fnUntraced(
+  function*(files: LogFiles) {
+    const numbers = yield* files.list
     if (numbers.length === 0) return nothingFound()
     const segments = yield* Effect.forEach(numbers, (number) => measure(files, number), { concurrency: 8 })
     // A process that was killed as it began a file has left one that says nothing: the one before it does.

@@ -2,22 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { initial } from "../../../src/cli/top/Model.ts"
 import { due, followed, kindOf, rowsOf, selectedOf } from "../../../src/cli/top/Query.ts"
 import type { SupervisorEvent } from "../../../src/SupervisorEvent.ts"
-import { advance, find } from "../../../src/cli/top/internal/tree.ts"
-import {
-  after,
-  child,
-  failed,
-  job,
-  keys,
-  manager,
-  now,
-  press,
-  server,
-  snapshot,
-  started,
-  told,
-  tree
-} from "./support.ts"
+import { after, child, job, keys, manager, now, press, server, snapshot, started, told } from "./support.ts"
 
 const pathsOf = (model: Parameters<typeof rowsOf>[0]) => rowsOf(model).map(({ child }) => child.path)
 
@@ -30,81 +15,6 @@ const transition = (path: string, fields: Partial<Extract<SupervisorEvent, { _ta
   to: { _tag: "Running" as const },
   exit: undefined,
   ...fields
-})
-
-describe("the tree and its events", () => {
-  it("a child that is added is the last of its supervisor", () => {
-    const next = advance(tree, { _tag: "ChildAdded", at: now, path: "web/new", child: child("web/new") })
-    assert.deepStrictEqual(find(next, "web")!.supervisor!.children.map(({ name }) => name), [
-      "worker-1",
-      "worker-2",
-      "cache",
-      "new"
-    ])
-  })
-
-  it("a child that is added again takes its place", () => {
-    const next = advance(tree, { _tag: "ChildAdded", at: now, path: "mailer", child: child("mailer", { restarts: 9 }) })
-    assert.strictEqual(next.children.length, tree.children.length)
-    assert.strictEqual(find(next, "mailer")!.restarts, 9)
-  })
-
-  it("a child that is removed is gone, and nothing else has changed", () => {
-    const next = advance(tree, { _tag: "ChildRemoved", at: now, path: "web/worker-1" })
-    assert.isUndefined(find(next, "web/worker-1"))
-    assert.strictEqual(next.children[0], tree.children[0])
-  })
-
-  it("an event about who is not there changes nothing", () => {
-    assert.strictEqual(advance(tree, { _tag: "ChildRemoved", at: now, path: "nobody" }), tree)
-    assert.strictEqual(advance(tree, transition("web/nobody/below", {})), tree)
-    assert.strictEqual(advance(tree, transition("mailer/below", {})), tree)
-  })
-
-  it("an end is remembered with what was decided", () => {
-    const { exit } = failed("broke")
-    const to = { _tag: "Backoff", until: now + 1000, attempt: 1, cause: undefined } as const
-    const next = find(advance(tree, transition("mailer", { to, exit })), "mailer")!
-    assert.deepStrictEqual(next.history, [
-      { incarnation: 1, startedAt: now - 90_000, endedAt: now, exit, decision: "restart" }
-    ])
-    assert.isUndefined(next.startedAt)
-  })
-
-  it("a start after a back-off is a restart, and a new life", () => {
-    const up = transition("flaky", { from: "Backoff", incarnation: 2, to: { _tag: "Starting" } })
-    const next = find(advance(tree, up), "flaky")!
-    assert.deepStrictEqual([next.restarts, next.incarnation, next.startedAt], [4, 2, now])
-    const ready = find(
-      advance(advance(tree, up), { ...up, from: "Starting", to: { _tag: "Running" }, at: now + 5 }),
-      "flaky"
-    )!
-    assert.deepStrictEqual([ready.restarts, ready.startedAt, ready.readyAt], [4, now, now + 5])
-  })
-
-  it("a manager that ends has nobody below it, and begins with nobody", () => {
-    const ended = advance(tree, transition("web", { to: { _tag: "Stopped" }, exit: { _tag: "Success" } }))
-    assert.isUndefined(find(ended, "web")!.supervisor)
-    const begun = advance(ended, {
-      _tag: "SupervisorTransition",
-      at: now,
-      path: "web",
-      to: "Starting",
-      cause: undefined
-    })
-    assert.deepStrictEqual(find(begun, "web")!.supervisor!.children, [])
-  })
-
-  it("the root's own state is that of the tree", () => {
-    const event = { _tag: "SupervisorTransition", at: now, path: "", to: "Stopping", cause: undefined } as const
-    assert.strictEqual(advance(tree, event).state, "Stopping")
-  })
-
-  it("no more ends are kept than a child keeps", () => {
-    let at = tree
-    for (let n = 0; n < 20; n++) at = advance(at, transition("mailer", { exit: { _tag: "Success" } }))
-    assert.strictEqual(find(at, "mailer")!.history.length, 8)
-  })
 })
 
 describe("selection", () => {
@@ -318,7 +228,7 @@ describe("what is asked for", () => {
       _tag: "Measured",
       details: [told(pending, undefined)]
     })
-    assert.isUndefined(kindOf(model, pending))
+    assert.isUndefined(kindOf(model, selectedOf(model)!))
   })
 
   it("nothing is kept of who has gone", () => {

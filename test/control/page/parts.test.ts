@@ -4,7 +4,7 @@ import { isPossible, ofChild } from "../../../src/control/page/actions.ts"
 import { plainText, spans } from "../../../src/control/page/ansi.ts"
 import { delayOf, parse } from "../../../src/control/page/feed.ts"
 import { LogBuffer, maxLines } from "../../../src/control/page/logBuffer.ts"
-import * as Model from "../../../src/control/page/model.ts"
+import { empty, type Picture, reduce } from "../../../src/control/internal/picture.ts"
 import { rowsOf } from "../../../src/control/page/rows.ts"
 import * as timeline from "../../../src/control/page/timeline.ts"
 import * as usage from "../../../src/control/page/usage.ts"
@@ -39,11 +39,7 @@ const group = (path: string, children: ReadonlyArray<ChildSnapshot>): Snapshot =
   children
 })
 
-const modelOf = (snapshot: Snapshot): Model.Model => {
-  const model = Model.make()
-  Model.apply(model, snapshot)
-  return model
-}
+const modelOf = (snapshot: Snapshot): Picture => reduce(empty, [snapshot])
 
 const line = (text: string): LogEntry => ({ _tag: "Line", run: 1, stream: "stdout", time: 0, text, continued: false })
 const linesOf = (count: number): ReadonlyArray<LogEntry> => Array.from({ length: count }, (_, n) => line(`${n}`))
@@ -73,7 +69,7 @@ describe("Text of children", () => {
     ["a lone escape", "text\u001b", "text"],
     ["control characters", "a\u0000b\u0008c\u007f", "a\u2400b\u2408c\u2421"],
     ["a carriage return", "text\r", "text"],
-    ["writing turned around", "a\u202eb\u2066c", "a\ufffdb\ufffdc"],
+    ["writing turned around", "a\u202eb\u2066c", "a\\u{202e}b\\u{2066}c"],
     ["what looks like markup", "<script>&amp;", "<script>&amp;"],
     ["tabs", "a\tb", "a\tb"]
   ])("%s", (_, text, shown) => {
@@ -130,7 +126,7 @@ describe("Words", () => {
     (millis, text) => assert.strictEqual(words.duration(millis), text)
   )
 
-  it.each([[0, "0 B"], [999, "999 B"], [1000, "1.0 kB"], [41_234_567, "41.2 MB"], [999_600_000, "1.0 GB"]])(
+  it.each([[0, "0 B"], [999, "999 B"], [1024, "1.0 KiB"], [43_201_331, "41.2 MiB"], [1_048_100_000, "1.0 GiB"]])(
     "%i bytes are %s",
     (count, text) => assert.strictEqual(words.bytes(count), text)
   )

@@ -4,10 +4,10 @@
  * Floor 4.
  */
 import type { Signal } from "../../../process/Signal.ts"
-import type { ChildSnapshot } from "../../../Snapshot.ts"
 import type { Action, Model } from "../Model.ts"
+import { groupOf } from "../Query.ts"
 import * as text from "./text.ts"
-import * as tree from "./tree.ts"
+import { walk } from "./tree.ts"
 
 /** The signals of the menu, with what they commonly mean. */
 export const signals: ReadonlyArray<readonly [signal: Signal, meaning: string]> = [
@@ -37,15 +37,8 @@ export const title = (action: Action): string => {
   }
 }
 
-const below = (child: ChildSnapshot): number => {
-  if (child.supervisor === undefined) return 0
-  let count = 0
-  for (const _ of tree.walk(child.supervisor)) count += 1
-  return count
-}
-
-const childrenOf = (child: ChildSnapshot | undefined): string => {
-  const count = child === undefined ? 0 : below(child)
+const childrenOf = ({ tree }: Model, path: string): string => {
+  const count = tree === undefined ? 0 : Array.from(walk(tree, undefined, path)).length
   return count === 0 ? "" : count === 1 ? " and its child" : ` and its ${count} children`
 }
 
@@ -56,7 +49,7 @@ export const question = (model: Model, action: Action): string | undefined => {
   switch (action._tag) {
     case "Verb": {
       const isHarmless = action.verb === "start" || action.verb === "release"
-      return isHarmless ? undefined : `${capital(title(action))}${childrenOf(tree.find(model.tree, action.path))}?`
+      return isHarmless ? undefined : `${capital(title(action))}${childrenOf(model, action.path)}?`
     }
     case "Reload":
       return undefined
@@ -65,7 +58,7 @@ export const question = (model: Model, action: Action): string | undefined => {
     case "Reconcile":
       return `${capital(title(action))}? What differs is stopped and started.`
     case "Shutdown":
-      return `${capital(title(action))}: ${model.tree === undefined ? "" : text.printable(model.tree.name)}?`
+      return `${capital(title(action))}: ${text.printable(groupOf(model, "")?.name ?? "")}?`
   }
 }
 

@@ -9,7 +9,6 @@ import type { Frame } from "../View.ts"
 import { pathOf, title } from "./actions.ts"
 import { type Line, type Span, span, widthOf } from "./style.ts"
 import * as text from "./text.ts"
-import * as tree from "./tree.ts"
 import { looks, until, why } from "./words.ts"
 
 /** How long the outcome of an action is shown. */
@@ -47,7 +46,7 @@ const progress = (model: Model, task: Task, now: number): Line => {
 
 const doing = (model: Model, { action, startedAt }: Task, now: number): string => {
   const path = pathOf(action)
-  const state = path === undefined ? undefined : tree.find(model.tree, path)?.state
+  const state = path === undefined ? undefined : model.tree?.children.get(path)?.state
   const lasted = now - startedAt < 1000 ? "" : ` for ${text.duration(now - startedAt)}`
   const word = state?._tag === "Stopping" || state?._tag === "Starting" ? looks[state._tag].word : "under way"
   const left = state?._tag === "Stopping" && state.until !== undefined

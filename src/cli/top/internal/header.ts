@@ -3,12 +3,14 @@
  *
  * Floor 4.
  */
+import { clock } from "../../../control/internal/words.ts"
 import type { State } from "../../../State.ts"
 import type { Link, Model, Row } from "../Model.ts"
+import { groupOf } from "../Query.ts"
 import type { Frame } from "../View.ts"
 import { apart, type Line, type Span, span, widthOf } from "./style.ts"
 import * as text from "./text.ts"
-import * as tree from "./tree.ts"
+import { walk } from "./tree.ts"
 import { looks, until } from "./words.ts"
 
 export const header = (model: Model, frame: Frame, seen: ReadonlyArray<Row>): ReadonlyArray<Line> => [
@@ -25,10 +27,12 @@ const first = (model: Model, frame: Frame, seen: ReadonlyArray<Row>): Line => {
   return apart(left, both ? [...used, ...right] : model.link._tag === "Connected" ? used : right, frame.columns)
 }
 
-const who = ({ link, tree }: Model, { now }: Frame): Line => {
+const who = (model: Model, { now }: Frame): Line => {
+  const { link } = model
+  const group = groupOf(model, "")
   const server = link._tag === "Connecting" ? undefined : link.server
   if (server === undefined) return [span(" top", "strong")]
-  const state = tree === undefined || tree.state === "Running" ? [] : [span(`  ${tree.state.toLowerCase()}`, "busy")]
+  const state = group === undefined || group.state === "Running" ? [] : [span(`  ${group.state.toLowerCase()}`, "busy")]
   const up = link._tag === "Connected" ? [span(`  up ${text.duration(now - server.startedAt)}`)] : []
   return [
     span(` ${text.cut(text.printable(server.name), 30)}`, "strong"),
@@ -44,7 +48,7 @@ const link = (link: Link, { now }: Frame): Line => {
     case "Connecting":
       return [span("connecting ", "busy")]
     case "Connected":
-      return [span(`${text.clock(now)} `, "faint")]
+      return [span(`${clock(now)} `, "faint")]
     case "Lost":
       return [span(`✗ connection lost, again in ${until(link.retryAt, now)} `, "bad")]
   }
@@ -68,7 +72,7 @@ const counts = (model: Model): Line => {
   if (model.tree === undefined) return [span(" ")]
   const numbers = new Map<State["_tag"], number>()
   let all = 0
-  for (const { child } of tree.walk(model.tree)) {
+  for (const { child } of walk(model.tree)) {
     all += 1
     numbers.set(child.state._tag, (numbers.get(child.state._tag) ?? 0) + 1)
   }

@@ -4,7 +4,7 @@
  * Floor 4.
  */
 import type { Action, Model, Verb } from "../Model.ts"
-import { layoutOf, rowsOf, selectedOf, showsLog } from "../Query.ts"
+import { groupOf, layoutOf, rowsOf, selectedOf, showsLog, sizeOf } from "../Query.ts"
 import * as actions from "./actions.ts"
 import { move, type Step, step } from "./steps.ts"
 
@@ -130,14 +130,18 @@ const collapse = (model: Model, path: string, isCollapsed: boolean): Model => {
 
 const toggle = (model: Model): Model => {
   const child = selectedOf(model)
-  return child?.supervisor === undefined ? model : collapse(model, child.path, !model.collapsed.has(child.path))
+  return child === undefined || groupOf(model, child.path) === undefined
+    ? model
+    : collapse(model, child.path, !model.collapsed.has(child.path))
 }
 
 /** An open manager is closed; from anywhere else it goes up. */
 const fold = (model: Model): Model => {
   const child = selectedOf(model)
   if (child === undefined) return model
-  if (child.supervisor !== undefined && !model.collapsed.has(child.path)) return collapse(model, child.path, true)
+  if (groupOf(model, child.path) !== undefined && !model.collapsed.has(child.path)) {
+    return collapse(model, child.path, true)
+  }
   const parent = child.path.slice(0, Math.max(0, child.path.lastIndexOf("/")))
   return parent === "" || model.filter !== "" ? model : { ...model, selected: parent }
 }
@@ -145,9 +149,9 @@ const fold = (model: Model): Model => {
 /** A closed manager is opened; from an open one it goes down. */
 const unfold = (model: Model): Model => {
   const child = selectedOf(model)
-  if (child?.supervisor === undefined) return model
+  if (child === undefined || groupOf(model, child.path) === undefined) return model
   if (model.collapsed.has(child.path)) return collapse(model, child.path, false)
-  return child.supervisor.children.length === 0 || model.filter !== "" ? model : move(model, 1)
+  return sizeOf(model, child.path) === 0 || model.filter !== "" ? model : move(model, 1)
 }
 
 /** What is known of a child is not longer. */

@@ -3,11 +3,13 @@
  *
  * Floor 4.
  */
+import { clock } from "../../../control/internal/words.ts"
 import * as ExitStatus from "../../../process/ExitStatus.ts"
 import type { PastRun } from "../../../process/Job.ts"
-import type { ChildSnapshot, ExitRecord } from "../../../Snapshot.ts"
+import type { Child } from "../../../control/internal/picture.ts"
+import type { ExitRecord } from "../../../Snapshot.ts"
 import type { LogRow, Model } from "../Model.ts"
-import { kindOf, selectedOf, showsLog } from "../Query.ts"
+import { groupOf, kindOf, selectedOf, showsLog, sizeOf } from "../Query.ts"
 import type { Frame } from "../View.ts"
 import { type Line, type Span, span, type Style, widthOf } from "./style.ts"
 import * as text from "./text.ts"
@@ -58,7 +60,7 @@ const logLines = ({ logs, mode, wraps }: Model, { columns }: Frame, height: numb
 
 const logLine = ({ kind, text: content, time }: LogRow, columns: number, wraps: boolean): ReadonlyArray<Line> => {
   if (kind === "mark") return [[span(`── ${content} ──`, "faint")]]
-  const stamp = time === undefined ? "" : `${text.clock(time)} `
+  const stamp = time === undefined ? "" : `${clock(time)} `
   const space = Math.max(1, columns - stamp.length - 1)
   const sign = span(kind === "stderr" ? "!" : " ", "warn")
   const pieces = wraps ? text.wrap(content, space) : [content]
@@ -71,9 +73,10 @@ const logLine = ({ kind, text: content, time }: LogRow, columns: number, wraps: 
 
 // ------------------------------------------------------------------------------------------------------- details
 
-const details = (model: Model, child: ChildSnapshot, { columns, now }: Frame): ReadonlyArray<Line> => {
+const details = (model: Model, child: Child, { columns, now }: Frame): ReadonlyArray<Line> => {
   const facts = model.facts.get(child.path)
-  const { history, supervisor } = child
+  const { history } = child
+  const group = groupOf(model, child.path)
   const told: ReadonlyArray<readonly [name: string, value: string | undefined]> = [
     ["state", why(child, facts, now)],
     [
@@ -86,7 +89,7 @@ const details = (model: Model, child: ChildSnapshot, { columns, now }: Frame): R
     ["last run", facts?.lastRun && runOf(facts.lastRun)],
     [
       "manages",
-      supervisor && `${supervisor.children.length} children, ${supervisor.strategy}, ${supervisor.completed} completed`
+      group && `${sizeOf(model, child.path)} children, ${group.strategy}, ${group.completed} completed`
     ]
   ]
   const ends = history.toReversed().flatMap((end, index) => endLines(end, index === 0, columns))
@@ -99,7 +102,7 @@ const details = (model: Model, child: ChildSnapshot, { columns, now }: Frame): R
 const runOf = ({ forced, pid, run, status }: PastRun): string =>
   `${run}, pid ${pid}, ${ExitStatus.show(status)}${forced ? ", it had to be killed" : ""}`
 
-const graceOf = ({ grace }: ChildSnapshot): string =>
+const graceOf = ({ grace }: Child): string =>
   grace === "infinity" ? ", no limit to stop" : `, ${text.duration(grace)} to stop`
 
 const factLines = (name: string, value: string, columns: number): ReadonlyArray<Line> =>
@@ -113,7 +116,7 @@ const endLines = (end: ExitRecord, isLast: boolean, columns: number): ReadonlyAr
   const cause = end.exit._tag === "Failure" && end.decision !== "asked" ? end.exit.cause : undefined
   const lived = text.duration(end.endedAt - end.startedAt)
   const head: ReadonlyArray<Span> = [
-    span(` ${text.clock(end.endedAt)} `, "faint"),
+    span(` ${clock(end.endedAt)} `, "faint"),
     span(`run ${end.incarnation} after ${lived} `),
     span(longExit(end), cause === undefined ? "plain" : "bad"),
     span(` → ${decisions[end.decision]}`, "faint")

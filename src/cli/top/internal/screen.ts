@@ -102,7 +102,8 @@ const listen = (terminal: Terminal, gone: () => void): () => void => {
     process.off("exit", terminal.crash)
     process.off("uncaughtExceptionMonitor", terminal.crash)
     process.off("SIGCONT", terminal.goOn)
-    process.stdout.off("error", gone)
+    // What was written last may fail a moment later.
+    setImmediate(() => process.stdout.off("error", gone))
     for (const signal of deadly) process.off(signal, terminal.signalled)
   }
 }

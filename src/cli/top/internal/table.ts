@@ -4,7 +4,7 @@
  * Floor 4.
  */
 import type { Facts, Model, Row } from "../Model.ts"
-import { isUp, kindOf } from "../Query.ts"
+import { groupOf, isUp, kindOf } from "../Query.ts"
 import type { Frame } from "../View.ts"
 import { type Line, overall, type Span, span, type Style } from "./style.ts"
 import * as text from "./text.ts"
@@ -134,7 +134,7 @@ const nameOf = (model: Model, { child, depth, isCollapsed }: Row, width: number)
     const path = Array.from(text.printable(child.path))
     return text.width(path.join("")) <= width ? path.join("") : `…${path.slice(1 - width).join("")}`
   }
-  const sign = child.supervisor === undefined ? "  " : isCollapsed ? "▸ " : "▾ "
+  const sign = groupOf(model, child.path) === undefined ? "  " : isCollapsed ? "▸ " : "▾ "
   const indent = Math.min(depth * 2, Math.max(0, width - 10))
   return `${" ".repeat(indent)}${sign}${text.printable(child.name)}`
 }

@@ -3,9 +3,11 @@
  *
  * Floor 4.
  */
-import type { ChildSnapshot, ExitRecord } from "../../../Snapshot.ts"
+import type { Child } from "../../../control/internal/picture.ts"
+import { plural } from "../../../control/internal/words.ts"
+import type { ExitRecord } from "../../../Snapshot.ts"
 import type { State } from "../../../State.ts"
-import { brief } from "../../internal/words.ts"
+import { brief, words } from "../../internal/words.ts"
 import type { Facts } from "../Model.ts"
 import type { Style } from "./style.ts"
 import * as text from "./text.ts"
@@ -16,17 +18,19 @@ interface Look {
   readonly style: Style
 }
 
+const look = (tag: State["_tag"], sign: string, style: Style): Look => ({ sign, word: words[tag], style })
+
 export const looks: Readonly<Record<State["_tag"], Look>> = {
-  Pending: { sign: "·", word: "pending", style: "faint" },
-  Starting: { sign: "◐", word: "starting", style: "busy" },
-  Running: { sign: "●", word: "running", style: "good" },
-  Backoff: { sign: "↻", word: "backoff", style: "warn" },
-  Stopping: { sign: "◑", word: "stopping", style: "busy" },
-  Stopped: { sign: "○", word: "stopped", style: "faint" },
-  Held: { sign: "■", word: "held", style: "warn" },
-  Completed: { sign: "✓", word: "completed", style: "good" },
-  GaveUp: { sign: "✗", word: "gave up", style: "bad" },
-  Abandoned: { sign: "!", word: "abandoned", style: "bad" }
+  Pending: look("Pending", "·", "faint"),
+  Starting: look("Starting", "◐", "busy"),
+  Running: look("Running", "●", "good"),
+  Backoff: look("Backoff", "↻", "warn"),
+  Stopping: look("Stopping", "◑", "busy"),
+  Stopped: look("Stopped", "○", "faint"),
+  Held: look("Held", "■", "warn"),
+  Completed: look("Completed", "✓", "good"),
+  GaveUp: look("GaveUp", "✗", "bad"),
+  Abandoned: look("Abandoned", "!", "bad")
 }
 
 /** How long until then: never "0s" for what has not come yet. */
@@ -34,7 +38,7 @@ export const until = (then: number, now: number): string =>
   text.duration(Math.max(0, Math.ceil((then - now) / 1000) * 1000))
 
 /** In at most 14 columns. */
-export const stateOf = ({ health, state }: ChildSnapshot, now: number): Look => {
+export const stateOf = ({ health, state }: Child, now: number): Look => {
   const look = looks[state._tag]
   switch (state._tag) {
     case "Running":
@@ -51,7 +55,7 @@ export const stateOf = ({ health, state }: ChildSnapshot, now: number): Look => 
 const said = (message: string): string => text.printable(brief(message))
 
 /** Why an incarnation ended, as short as it can be said. */
-export const shortExit = ({ decision, exit }: ExitRecord): string => {
+const shortExit = ({ decision, exit }: ExitRecord): string => {
   if (exit._tag === "Success") return decision === "asked" ? "asked" : "ok"
   const { kind, message, tag } = exit.cause
   if (kind === "Interrupt") return decision === "asked" ? "asked" : "interrupted"
@@ -91,7 +95,7 @@ export interface LastExit {
 }
 
 /** How it ended the last time: of a process by its code or signal. */
-export const lastExit = ({ history }: ChildSnapshot, facts: Facts | undefined): LastExit | undefined => {
+export const lastExit = ({ history }: Child, facts: Facts | undefined): LastExit | undefined => {
   const record = history.at(-1)
   const run = facts?.lastRun
   if (run !== undefined && (record === undefined || run.endedAt >= record.startedAt)) {
@@ -107,7 +111,7 @@ export const lastExit = ({ history }: ChildSnapshot, facts: Facts | undefined): 
 }
 
 /** What it does, and why, in one line. */
-export const why = (child: ChildSnapshot, facts: Facts | undefined, now: number): string => {
+export const why = (child: Child, facts: Facts | undefined, now: number): string => {
   const { health, state } = child
   const record = child.history.at(-1)
   const since = child.startedAt === undefined ? "" : ` for ${text.duration(now - child.startedAt)}`
@@ -124,7 +128,7 @@ export const why = (child: ChildSnapshot, facts: Facts | undefined, now: number)
     case "Running":
       return health === "unhealthy"
         ? `runs${since}, but its health check fails`
-        : `runs${since}${child.restarts === 0 ? "" : `, after ${times(child.restarts)}`}`
+        : `runs${since}${child.restarts === 0 ? "" : `, after ${plural(child.restarts, "restart")}`}`
     case "Backoff": {
       const cause = state.cause === undefined ? because : `: ${said(state.cause.message)}`
       return `starts again in ${until(state.until, now)}, attempt ${state.attempt}${cause}`
@@ -143,5 +147,3 @@ export const why = (child: ChildSnapshot, facts: Facts | undefined, now: number)
       return "was stopped but would not end, and still runs"
   }
 }
-
-const times = (restarts: number): string => restarts === 1 ? "1 restart" : `${restarts} restarts`

@@ -65,11 +65,15 @@ const parameters = <A>(
   )
 }
 
+/** Without its parameters, such as a charset. */
+const mediaType = (contentType: string | undefined): string | undefined =>
+  contentType?.split(";", 1)[0]!.trim().toLowerCase()
+
 /** The body, if it is JSON and not too much of it. */
 const body = (limit: number): Effect.Effect<unknown, Refusal, HttpServerRequest.HttpServerRequest> =>
   Effect.flatMap(HttpServerRequest.HttpServerRequest, (request): Effect.Effect<unknown, Refusal> => {
     // Nothing that a form can send.
-    if (request.headers["content-type"] !== "application/json") return Effect.fail(notJson)
+    if (mediaType(request.headers["content-type"]) !== "application/json") return Effect.fail(notJson)
     if (Number(request.headers["content-length"] ?? 0) > limit) return Effect.fail(tooLarge(limit))
     return request.text.pipe(
       Effect.provideService(HttpIncomingMessage.MaxBodySize, ByteSize.bytes(limit)),

@@ -21,8 +21,8 @@ interface Bounds {
   readonly millis: number
 }
 
-export const linkBounds: Bounds = { most: 16, millis: 60 * 60 * 1000 }
-export const sessionBounds: Bounds = { most: 64, millis: 7 * 24 * 60 * 60 * 1000 }
+const linkBounds: Bounds = { most: 16, millis: 60 * 60 * 1000 }
+const sessionBounds: Bounds = { most: 64, millis: 7 * 24 * 60 * 60 * 1000 }
 
 /** Secrets that are good for a while; one too many takes the place of the oldest. */
 class Secrets {

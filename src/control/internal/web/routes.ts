@@ -12,7 +12,6 @@ import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as PrometheusMetrics from "effect/observability/PrometheusMetrics"
 import type { Scope } from "effect/Scope"
 import type * as Stream from "effect/Stream"
-import type { Handle } from "../../../Supervisor.ts"
 import type { Snapshot } from "../../../Snapshot.ts"
 import * as Health from "../../Health.ts"
 import * as answers from "./answers.ts"
@@ -28,7 +27,8 @@ type Request = HttpServerRequest.HttpServerRequest
 type Response = HttpServerResponse.HttpServerResponse
 
 export interface Options {
-  readonly handle: Handle<never>
+  /** How everything is, for anybody who asks, however often. */
+  readonly status: Effect.Effect<Snapshot>
   readonly caller: Caller
   readonly keys: Keys
   readonly hosts: ReadonlySet<string>
@@ -36,7 +36,6 @@ export interface Options {
   readonly pages: Effect.Effect<assets.Assets>
   readonly usage: Stream.Stream<string>
   readonly rates: {
-    readonly health: Rate
     readonly strangers: Rate
     readonly known: Rate
   }
@@ -131,11 +130,8 @@ const asset = (options: Options): Answer =>
 
 // ----------------------------------------------------------------------------------------------------- for machines
 
-const health = ({ handle, rates }: Options, holds: (snapshot: Snapshot) => boolean): Answer =>
-  Effect.andThen(
-    rates.health,
-    Effect.map(handle.status, (snapshot) => holds(snapshot) ? answers.text("ok") : answers.text("no", 503))
-  )
+const health = ({ status }: Options, holds: (snapshot: Snapshot) => boolean): Answer =>
+  Effect.map(status, (snapshot) => holds(snapshot) ? answers.text("ok") : answers.text("no", 503))
 
 const metrics: Answer = Effect.map(
   PrometheusMetrics.format(),

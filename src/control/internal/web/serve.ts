@@ -3,23 +3,17 @@
  *
  * Floor 4.
  */
-import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as HttpMiddleware from "effect/http/HttpMiddleware"
 import * as Latch from "effect/Latch"
 import type { Scope } from "effect/Scope"
 import * as Control from "../../../Control.ts"
-import type * as Runnable from "../../../Runnable.ts"
-import type { ReconcileReport, Supervisor } from "../../../Supervisor.ts"
-import { protocolVersion } from "../../ControlApi.ts"
+import type { Supervisor } from "../../../Supervisor.ts"
 import type { PortUnavailable } from "../../ControlError.ts"
 import type { Listening } from "../../Dashboard.ts"
 import { farewell } from "../farewell.ts"
-import { handlers } from "../handlers.ts"
-import { attend, served } from "../root.ts"
-import * as turnstile from "../turnstile.ts"
-import { version } from "../version.ts"
+import { service, type Terms } from "../serving.ts"
 import * as assets from "./assets.ts"
 import { caller } from "./calls.ts"
 import { hostsOf } from "./gate.ts"
@@ -31,68 +25,33 @@ import * as routes from "./routes.ts"
 import * as usage from "./usage.ts"
 
 /** The options, with defaults filled in. */
-export interface Settings {
+export interface Settings extends Terms {
   readonly port: number
   /** Of all incarnations: who was let in stays so when the server is restarted. */
   readonly keys: Keys
-  readonly readOnly: boolean
   readonly metrics: boolean
   readonly health: boolean
   readonly allowedHosts: ReadonlyArray<string>
   readonly assets: string | undefined
-  readonly declared: ReadonlyArray<Runnable.Any>
-  readonly declare: Effect.Effect<ReadonlyArray<Runnable.Any>, unknown> | undefined
-  readonly reconcile: Effect.Effect<ReconcileReport, unknown> | undefined
-  readonly groups: ((name: string) => ReadonlyArray<string>) | undefined
-  readonly waitsFor: ((path: string) => Effect.Effect<ReadonlyArray<string>>) | undefined
   readonly onListening: (listening: Listening) => Effect.Effect<unknown>
   readonly maxRequestBytes: number
   readonly maxPerSecond: number
   readonly maxConnections: number
   readonly maxStreams: number
-  readonly maxEvents: number
   readonly requestMillis: number
   readonly stallMillis: number
 }
 
-/** Often enough for those who check, and for somebody who mistypes. */
-const healthPerSecond = 20
+/** How often it is looked anew how everything is: who checks is answered also while others ask without end. */
+const looksPerSecond = 20
+/** Often enough for somebody who mistypes. */
 const strangersPerSecond = 20
 
 const ratesOf = (settings: Settings) =>
   Effect.all({
-    health: rates.make(healthPerSecond, "This is asked too often. Ask again in a second."),
     strangers: rates.make(strangersPerSecond, "Too many have come without the token. Come again in a second."),
     known: rates.make(settings.maxPerSecond, "These are too many requests. Go on in a second.")
   })
-
-const callerOf = Effect.fnUntraced(function*(settings: Settings, leaving: Effect.Effect<void>) {
-  const root = yield* served
-  const { handle } = root
-  const calls = yield* handlers({
-    handle,
-    info: {
-      name: handle.name,
-      pid: process.pid,
-      version,
-      protocol: protocolVersion,
-      startedAt: yield* Clock.currentTimeMillis,
-      readOnly: settings.readOnly
-    },
-    declare: settings.declare,
-    reconcile: settings.reconcile,
-    groups: settings.groups,
-    waitsFor: settings.waitsFor,
-    declared: settings.declared,
-    complete: attend(root),
-    isFitting: root.isFitting,
-    context: yield* Effect.context<never>(),
-    backlog: settings.maxEvents,
-    turnstile: yield* turnstile.make,
-    leaving
-  })
-  return { handle, caller: caller(calls) }
-})
 
 /** How many requests are under way, open streams included. */
 const counter = () => {
@@ -111,13 +70,12 @@ const untraced = Context.make(HttpMiddleware.TracerDisabledWhen, () => true)
 export const serve: (settings: Settings) => Effect.Effect<void, PortUnavailable, Supervisor | Scope> = Effect
   .fnUntraced(function*(settings: Settings) {
     const leaving = Latch.makeUnsafe(false)
-    const { caller, handle } = yield* callerOf(settings, leaving.await)
+    const { calls, handle } = yield* service(settings, leaving.await)
     const { close, open, port, server } = yield* listen(settings)
     const { keys } = settings
     const { count, underWay } = counter()
     const app = yield* routes.app({
-      handle,
-      caller,
+      caller: caller(calls),
       keys,
       hosts: hostsOf(port, settings.allowedHosts),
       // Ports share the cookies of a host.
@@ -125,6 +83,7 @@ export const serve: (settings: Settings) => Effect.Effect<void, PortUnavailable,
       pages: yield* Effect.cached(assets.load(settings.assets)),
       usage: yield* usage.shared,
       rates: yield* ratesOf(settings),
+      status: yield* rates.sparing(looksPerSecond, handle.status),
       maxRequestBytes: settings.maxRequestBytes,
       maxStreams: settings.maxStreams,
       stallMillis: settings.stallMillis,

@@ -1,0 +1,44 @@
+/**
+ * What the children of a supervisor have said that does not run any more. Nothing of it is changed.
+ *
+ * Floor 4.
+ */
+import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
+import * as NodePath from "@effect/platform-node/NodePath"
+import * as Effect from "effect/Effect"
+import * as FileSystem from "effect/FileSystem"
+import * as Layer from "effect/Layer"
+import * as Path from "effect/Path"
+import * as Stream from "effect/Stream"
+import { directoryOf, idOf } from "../../process/internal/jobRecord.ts"
+import * as LogStore from "../../process/LogStore.ts"
+import { Failed } from "../CliError.ts"
+import type { Query } from "./logLines.ts"
+
+export interface LeftLogs {
+  /** Of whom something is there: those that are known in their order, then the others. */
+  readonly paths: ReadonlyArray<string>
+  readonly query: Query
+}
+
+const files = Layer.merge(NodeFileSystem.layer, NodePath.layer)
+
+const unreadable = (path: string) => ({ message }: { readonly message: string }): Failed =>
+  new Failed({ message: `The log of ${path} cannot be read: ${message}` })
+
+/** Those in a directory in which jobs keep theirs; none if there is no such directory. */
+export const find = (directory: string, known: ReadonlyArray<string>): Effect.Effect<LeftLogs> =>
+  Effect.gen(function*() {
+    const fs = yield* FileSystem.FileSystem
+    const path = yield* Path.Path
+    const logsOf = (id: string): string => path.join(directoryOf(path, directory, id), "logs")
+    const segments = yield* Effect.orElseSucceed(fs.readDirectory(directory), () => [])
+    const ids = new Set([...known, ...segments.toSorted().map(idOf)])
+    const paths = yield* Effect.filter(ids, (id) => Effect.orElseSucceed(fs.exists(logsOf(id)), () => false))
+    const query: Query = (id, options) =>
+      Stream.unwrap(Effect.map(LogStore.readOnly(logsOf(id)), (store) => store.query(options))).pipe(
+        Stream.mapError(unreadable(id)),
+        Stream.provide(files)
+      )
+    return { paths, query }
+  }).pipe(Effect.provide(files))
