@@ -163,7 +163,9 @@ export const hosting = (
         nodes: yield* NodesService,
         pool,
         sharding: yield* Sharding,
-        holding: new Holding(yield* RunnerStorage, address, settings.failoverMillis)
+        holding: new Holding(yield* RunnerStorage, address, settings.failoverMillis),
+        context: yield* Effect.context<never>(),
+        scope: yield* Effect.scope
       })
       yield* upkeep(node, settings)
       yield* Layer.build(Runnable.layer(guard(node, settings)))

@@ -1,0 +1,170 @@
+/**
+ * One stay of a child on this node: a child of the node's supervisor, each of whose incarnations takes a token before it
+ * does anything. Who brings it here, and when it has to go, is its home's: a slot's or a key's.
+ *
+ * Floor 5.
+ */
+import type { ShardId } from "effect/cluster/ShardId"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import type * as Fiber from "effect/Fiber"
+import * as Schedule from "effect/Schedule"
+import type { SqlError } from "effect/sql/SqlError"
+import * as Runnable from "../../Runnable.ts"
+import type { CauseInfo, State } from "../../State.ts"
+import type { DuplicateChild, MaxChildrenReached, SupervisorClosed } from "../../SupervisorError.ts"
+import * as Fencing from "../Fencing.ts"
+import type { Budget, Placed } from "./ledger.ts"
+import type { ClusterNode } from "./node.ts"
+
+/** What those that were described together have in common. */
+export interface Terms {
+  readonly kind: string
+  /** What their work needs, from where they were described. */
+  readonly context: Context.Context<never>
+  readonly budget: Budget
+  readonly escalate: boolean
+  readonly group: string
+}
+
+/** What is to run in the cluster, as it was described on this node. */
+export interface Spec {
+  readonly name: string
+  readonly runnable: Runnable.Any
+  readonly terms: Terms
+}
+
+/** How a child has ended for good, here. */
+export type Ended =
+  | { readonly _tag: "GaveUp"; readonly cause: CauseInfo }
+  | { readonly _tag: "Completed" }
+  /** It is not to run here: its claim was refused. */
+  | { readonly _tag: "Refused" }
+
+export interface Home {
+  readonly node: ClusterNode
+  readonly spec: Spec
+  /** Whoever it is that has ended: maybe one that is not here any more, or that has ended before. */
+  ended(hosted: Hosted, how: Ended): void
+}
+
+export class Hosted implements Placed {
+  readonly home: Home
+  readonly shardId: ShardId
+  readonly attempt: number
+  /** That of its latest incarnation; 0 before the first. */
+  token = 0
+  restarts = 0
+  state: State | undefined = undefined
+  /** Runs the incarnation. */
+  fiber: Fiber.Fiber<unknown, unknown> | undefined = undefined
+
+  constructor(home: Home, shardId: ShardId, attempt: number) {
+    this.home = home
+    this.shardId = shardId
+    this.attempt = attempt
+    home.node.reporter.hosted.set(this.name, this)
+  }
+
+  get name(): string {
+    return this.home.spec.name
+  }
+
+  get kind(): string {
+    return this.home.spec.terms.kind
+  }
+
+  /** It is not to be reported any more, unless it has been replaced already. */
+  forget(): void {
+    const { hosted } = this.home.node.reporter
+    if (hosted.get(this.name) === this) hosted.delete(this.name)
+  }
+}
+
+/** With these services and no others, which thereby are one object for all that share them. */
+export const only = <A, E, R>(effect: Effect.Effect<A, E, R>, context: Context.Context<R>): Effect.Effect<A, E> =>
+  Effect.updateContext(effect, (): Context.Context<R> => context) as Effect.Effect<A, E>
+
+/** Until the storage answers. It is stopped by whoever takes the child away. */
+export const untilItAnswers = <A>(effect: Effect.Effect<A, SqlError>): Effect.Effect<A> =>
+  effect.pipe(
+    Effect.sandbox,
+    Effect.tapError((cause) => Effect.logDebug("The storage of the cluster does not answer", cause)),
+    Effect.retry(Schedule.spaced("250 millis")),
+    Effect.orDie
+  )
+
+/** The next token, or no end: then it is not to run here. */
+const claim: (hosted: Hosted) => Effect.Effect<number> = Effect.fnUntraced(function*(hosted) {
+  const { home, shardId } = hosted
+  const { node, spec } = home
+  // A node that was frozen may believe that it still holds the lock: ask whoever keeps it.
+  while (!(yield* node.confirm(shardId))) yield* Effect.sleep("250 millis")
+  const answer = yield* untilItAnswers(node.ledger.claim(hosted, spec.terms.budget))
+  if (answer._tag === "Claimed") return hosted.token = answer.token
+  home.ended(hosted, { _tag: "Refused" })
+  return yield* Effect.never
+})
+
+const incarnation = (hosted: Hosted): Effect.Effect<unknown, unknown, unknown> =>
+  Effect.withFiber((fiber) => {
+    const { node, spec } = hosted.home
+    hosted.fiber = fiber
+    // With the node's services: the child's would remember what was looked up among them, for as long as it runs.
+    return Effect.flatMap(only(claim(hosted), node.context), (value) => {
+      // For good, and so without the way back that `provideService` keeps.
+      fiber.setContext(Context.add(fiber.context, Fencing.Current, { name: spec.name, value, node: node.name }))
+      return spec.runnable.effect
+    })
+  })
+
+/** The effect is made for each incarnation: there are many children, and most begin once. */
+const TokenedProto: object = Object.create(Runnable.Proto, {
+  effect: {
+    get(this: { readonly work: Hosted }) {
+      return incarnation(this.work)
+    }
+  }
+})
+
+/** The same Runnable under its name in the cluster, with a token for each incarnation. */
+const tokened = (hosted: Hosted): Runnable.Runnable<never> =>
+  Runnable.makeProto(TokenedProto, hosted.name, hosted, hosted.home.spec.runnable.settings, undefined)
+
+/** Adds the child to the supervisor, which lends it the services that are there where it is added. */
+export const bringUp = (
+  hosted: Hosted
+): Effect.Effect<void, DuplicateChild | MaxChildrenReached | SupervisorClosed> =>
+  only(hosted.home.node.pool.add(tokened(hosted)), hosted.home.spec.terms.context)
+
+const active = new Set<string>(["Pending", "Starting", "Running", "Backoff", "Stopping"] satisfies Array<State["_tag"]>)
+
+/** Waits while the supervisor stops it by itself, since the node is being stopped. */
+const untilStopped = (node: ClusterNode, name: string): Effect.Effect<void> =>
+  Effect.flatMap(node.pool.child(name), ({ state }) => active.has(state._tag) ? Effect.fail("not yet") : Effect.void)
+    .pipe(
+      Effect.catchTag("ChildNotFound", () => Effect.void),
+      Effect.retry(Schedule.spaced("20 millis")),
+      Effect.orDie
+    )
+
+/** Stops the child, with its grace, and takes it out of the supervisor. */
+export const takeOut = ({ node, spec: { name } }: Home): Effect.Effect<void> =>
+  node.pool.remove(name).pipe(
+    Effect.catchTags({
+      ChildNotFound: () => Effect.void,
+      SupervisorClosed: () => untilStopped(node, name)
+    }),
+    Effect.asVoid
+  )
+
+/** Writes down that the child has stopped here, after all that was before; then the engine may give its lock back. */
+export const letGo: (hosted: Hosted) => Effect.Effect<void> = Effect.fnUntraced(function*(hosted) {
+  const { home: { node: { ledger, reporter } }, name, token } = hosted
+  // Its last event is on the way to the reporter.
+  yield* Effect.sleep("2 millis")
+  yield* Effect.ignore(Effect.timeout(reporter.flush, "1 second"))
+  hosted.forget()
+  if (token === 0) return
+  yield* Effect.ignore(Effect.timeout(ledger.released(name, token), "1 second"))
+})
