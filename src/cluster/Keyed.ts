@@ -140,7 +140,7 @@ export const make = <E, R>(
   const group = options?.group ?? "default"
   const entity = entityOf(validate.name(subject, name)).annotate(ShardGroup, () => group)
 
-  const behaviour = (node: NodeService["Service"], terms: Terms) =>
+  const behaviour = (terms: Terms) =>
     Effect.gen(function*() {
       const address = yield* Entity.CurrentAddress
       const own = yield* Effect.context<Sharding | Entity.CurrentAddress>()
@@ -149,7 +149,7 @@ export const make = <E, R>(
         runnable: f(address.entityId) as Runnable.Any,
         terms
       }
-      const child = new KeyedChild(node, spec, address.shardId, own, { passivateAfterMillis })
+      const child = new KeyedChild(spec, address.shardId, own, { passivateAfterMillis })
       yield* Effect.orDie(child.open)
       return {
         ensure: () => Effect.mapError(child.ensure, said),
@@ -177,9 +177,9 @@ export const make = <E, R>(
     layer: Layer.unwrap(Effect.gen(function*() {
       const node = yield* NodeService
       const context = yield* node.lend
-      const terms = { kind: "keyed", context, budget: { giveUps: 0, withinMillis: 0 }, escalate: false, group }
+      const terms = { node, kind: "keyed", context, budget: { giveUps: 0, withinMillis: 0 }, escalate: false, group }
       yield* node.reserve(name, "set of keyed children")
-      return entity.toLayer(behaviour(node, terms), { concurrency: "unbounded" })
+      return entity.toLayer(behaviour(terms), { concurrency: "unbounded" })
     })) as Layer.Layer<never, NameTaken, Exclude<R, Supervisor> | NodeService | Sharding>,
     ensure: (key) => call("ensure", key, (client) => client.ensure()),
     stop: (key) => call("stop", key, (client) => client.stop()),

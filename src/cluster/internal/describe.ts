@@ -12,9 +12,10 @@ import type * as Runnable from "../../Runnable.ts"
 import type { NameTaken } from "../ClusterError.ts"
 import type { Options } from "../ClusterSupervisor.ts"
 import type { Terms } from "./hosted.ts"
-import { NodeService } from "./node.ts"
+import { type ClusterNode, NodeService } from "./node.ts"
 
 const termsOf = (
+  node: ClusterNode,
   kind: string,
   name: string,
   context: Context.Context<never>,
@@ -22,6 +23,7 @@ const termsOf = (
 ): Terms => {
   const subject = `${kind} "${name}"`
   return {
+    node,
     kind,
     context,
     budget: {
@@ -40,7 +42,7 @@ export const singleton = (
   Effect.gen(function*() {
     const node = yield* NodeService
     const { name } = runnable
-    const terms = termsOf("singleton", name, yield* node.lend, options)
+    const terms = termsOf(node, "singleton", name, yield* node.lend, options)
     yield* Effect.acquireRelease(node.describe({ name, runnable, terms }), () => node.undescribe(name))
   })
 
@@ -52,7 +54,7 @@ export const replicas = (
 ): Effect.Effect<void, NameTaken, NodeService | Scope.Scope> =>
   Effect.gen(function*() {
     const node = yield* NodeService
-    const terms = termsOf("replica", name, yield* node.lend, options)
+    const terms = termsOf(node, "replica", name, yield* node.lend, options)
     yield* node.reserve(validate.name("Replicas", name), "set of replicas")
     const nameOf = (index: number) => `${name}-${index}`
     let running = 0

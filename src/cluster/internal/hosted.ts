@@ -7,7 +7,7 @@
 import type { ShardId } from "effect/cluster/ShardId"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
-import type * as Fiber from "effect/Fiber"
+import * as Fiber from "effect/Fiber"
 import * as Schedule from "effect/Schedule"
 import type { SqlError } from "effect/sql/SqlError"
 import * as Runnable from "../../Runnable.ts"
@@ -19,6 +19,7 @@ import type { ClusterNode } from "./node.ts"
 
 /** What those that were described together have in common. */
 export interface Terms {
+  readonly node: ClusterNode
   readonly kind: string
   /** What their work needs, from where they were described. */
   readonly context: Context.Context<never>
@@ -41,9 +42,8 @@ export type Ended =
   /** It is not to run here: its claim was refused. */
   | { readonly _tag: "Refused" }
 
-export interface Home {
-  readonly node: ClusterNode
-  readonly spec: Spec
+/** A description, and who sees to the stays of its child here. */
+export interface Home extends Spec {
   /** Whoever it is that has ended: maybe one that is not here any more, or that has ended before. */
   ended(hosted: Hosted, how: Ended): void
 }
@@ -63,27 +63,31 @@ export class Hosted implements Placed {
     this.home = home
     this.shardId = shardId
     this.attempt = attempt
-    home.node.reporter.hosted.set(this.name, this)
+    this.node.reporter.hosted.set(this.name, this)
+  }
+
+  get _tag(): "Here" {
+    return "Here"
   }
 
   get name(): string {
-    return this.home.spec.name
+    return this.home.name
   }
 
   get kind(): string {
-    return this.home.spec.terms.kind
+    return this.home.terms.kind
+  }
+
+  get node(): ClusterNode {
+    return this.home.terms.node
   }
 
   /** It is not to be reported any more, unless it has been replaced already. */
   forget(): void {
-    const { hosted } = this.home.node.reporter
+    const { hosted } = this.node.reporter
     if (hosted.get(this.name) === this) hosted.delete(this.name)
   }
 }
-
-/** With these services and no others, which thereby are one object for all that share them. */
-export const only = <A, E, R>(effect: Effect.Effect<A, E, R>, context: Context.Context<R>): Effect.Effect<A, E> =>
-  Effect.updateContext(effect, (): Context.Context<R> => context) as Effect.Effect<A, E>
 
 /** Until the storage answers. It is stopped by whoever takes the child away. */
 export const untilItAnswers = <A>(effect: Effect.Effect<A, SqlError>): Effect.Effect<A> =>
@@ -96,25 +100,31 @@ export const untilItAnswers = <A>(effect: Effect.Effect<A, SqlError>): Effect.Ef
 
 /** The next token, or no end: then it is not to run here. */
 const claim: (hosted: Hosted) => Effect.Effect<number> = Effect.fnUntraced(function*(hosted) {
-  const { home, shardId } = hosted
-  const { node, spec } = home
+  const { home, node, shardId } = hosted
   // A node that was frozen may believe that it still holds the lock: ask whoever keeps it.
   while (!(yield* node.confirm(shardId))) yield* Effect.sleep("250 millis")
-  const answer = yield* untilItAnswers(node.ledger.claim(hosted, spec.terms.budget))
+  const answer = yield* untilItAnswers(node.ledger.claim(hosted, home.terms.budget))
   if (answer._tag === "Claimed") return hosted.token = answer.token
   home.ended(hosted, { _tag: "Refused" })
   return yield* Effect.never
 })
 
+/** By a fiber of its own: the child's would keep the room that it took, for as long as it runs. */
+const claimed = (hosted: Hosted): Effect.Effect<number> =>
+  Effect.callback((resume) => {
+    const claiming = hosted.node.fork(claim(hosted))
+    claiming.addObserver(resume)
+    return Fiber.interrupt(claiming)
+  })
+
 const incarnation = (hosted: Hosted): Effect.Effect<unknown, unknown, unknown> =>
   Effect.withFiber((fiber) => {
-    const { node, spec } = hosted.home
     hosted.fiber = fiber
-    // With the node's services: the child's would remember what was looked up among them, for as long as it runs.
-    return Effect.flatMap(only(claim(hosted), node.context), (value) => {
+    return Effect.flatMap(claimed(hosted), (value) => {
+      const { home, name, node } = hosted
       // For good, and so without the way back that `provideService` keeps.
-      fiber.setContext(Context.add(fiber.context, Fencing.Current, { name: spec.name, value, node: node.name }))
-      return spec.runnable.effect
+      fiber.setContext(Context.add(fiber.context, Fencing.Current, { name, value, node: node.name }))
+      return home.runnable.effect
     })
   })
 
@@ -129,13 +139,13 @@ const TokenedProto: object = Object.create(Runnable.Proto, {
 
 /** The same Runnable under its name in the cluster, with a token for each incarnation. */
 const tokened = (hosted: Hosted): Runnable.Runnable<never> =>
-  Runnable.makeProto(TokenedProto, hosted.name, hosted, hosted.home.spec.runnable.settings, undefined)
+  Runnable.makeProto(TokenedProto, hosted.name, hosted, hosted.home.runnable.settings, undefined)
 
 /** Adds the child to the supervisor, which lends it the services that are there where it is added. */
 export const bringUp = (
   hosted: Hosted
 ): Effect.Effect<void, DuplicateChild | MaxChildrenReached | SupervisorClosed> =>
-  only(hosted.home.node.pool.add(tokened(hosted)), hosted.home.spec.terms.context)
+  Effect.updateContext(hosted.node.pool.add(tokened(hosted)), () => hosted.home.terms.context)
 
 const active = new Set<string>(["Pending", "Starting", "Running", "Backoff", "Stopping"] satisfies Array<State["_tag"]>)
 
@@ -149,7 +159,7 @@ const untilStopped = (node: ClusterNode, name: string): Effect.Effect<void> =>
     )
 
 /** Stops the child, with its grace, and takes it out of the supervisor. */
-export const takeOut = ({ node, spec: { name } }: Home): Effect.Effect<void> =>
+export const takeOut = ({ name, terms: { node } }: Spec): Effect.Effect<void> =>
   node.pool.remove(name).pipe(
     Effect.catchTags({
       ChildNotFound: () => Effect.void,
@@ -160,7 +170,7 @@ export const takeOut = ({ node, spec: { name } }: Home): Effect.Effect<void> =>
 
 /** Writes down that the child has stopped here, after all that was before; then the engine may give its lock back. */
 export const letGo: (hosted: Hosted) => Effect.Effect<void> = Effect.fnUntraced(function*(hosted) {
-  const { home: { node: { ledger, reporter } }, name, token } = hosted
+  const { name, node: { ledger, reporter }, token } = hosted
   // Its last event is on the way to the reporter.
   yield* Effect.sleep("2 millis")
   yield* Effect.ignore(Effect.timeout(reporter.flush, "1 second"))

@@ -15,7 +15,8 @@ import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import * as Semaphore from "effect/Semaphore"
 import type { SqlError } from "effect/sql/SqlError"
-import { bringUp, type Ended, type Home, Hosted, letGo, type Spec, takeOut } from "./hosted.ts"
+import type * as Runnable from "../../Runnable.ts"
+import { bringUp, type Ended, type Home, Hosted, letGo, type Spec, takeOut, type Terms } from "./hosted.ts"
 import type { ClusterNode } from "./node.ts"
 
 /** What the ledger says of a key. A passive one is started by the next `ensure`, `restart` or `send`. */
@@ -35,8 +36,9 @@ export interface KeyedOptions {
 type Own = Context.Context<Sharding | Entity.CurrentAddress>
 
 export class KeyedChild implements Home {
-  readonly node: ClusterNode
-  readonly spec: Spec
+  readonly name: string
+  readonly runnable: Runnable.Any
+  readonly terms: Terms
   private readonly shardId: ShardId
   private readonly own: Own
   private readonly options: KeyedOptions
@@ -46,9 +48,10 @@ export class KeyedChild implements Home {
   private isUp = false
   private usedAt = 0
 
-  constructor(node: ClusterNode, spec: Spec, shardId: ShardId, own: Own, options: KeyedOptions) {
-    this.node = node
-    this.spec = spec
+  constructor({ name, runnable, terms }: Spec, shardId: ShardId, own: Own, options: KeyedOptions) {
+    this.name = name
+    this.runnable = runnable
+    this.terms = terms
     this.shardId = shardId
     this.own = own
     this.options = options
@@ -58,11 +61,15 @@ export class KeyedChild implements Home {
   get open(): Effect.Effect<void, SqlError, Scope.Scope> {
     return Effect.gen({ self: this }, function*() {
       this.usedAt = yield* Clock.currentTimeMillis
-      const row = yield* this.node.ledger.child(this.spec.name)
+      const row = yield* this.node.ledger.child(this.name)
       yield* Effect.addFinalizer(() => this.down("asked"))
       if (row?.wanted === wish.running) yield* this.up
       if (this.options.passivateAfterMillis < Number.POSITIVE_INFINITY) yield* Effect.forkScoped(this.watch)
     })
+  }
+
+  private get node(): ClusterNode {
+    return this.terms.node
   }
 
   private keep(alive: boolean): Effect.Effect<void> {
@@ -113,7 +120,7 @@ export class KeyedChild implements Home {
   }
 
   private want(wanted: number): Effect.Effect<void, SqlError> {
-    return Effect.asVoid(this.node.ledger.want(this.spec.name, this.spec.terms.kind, wanted))
+    return Effect.asVoid(this.node.ledger.want(this.name, this.terms.kind, wanted))
   }
 
   private get touch(): Effect.Effect<void> {
@@ -123,7 +130,7 @@ export class KeyedChild implements Home {
   }
 
   readonly status: Effect.Effect<Status, SqlError> = Effect.suspend(() =>
-    Effect.map(this.node.ledger.child(this.spec.name), (row) => ({
+    Effect.map(this.node.ledger.child(this.name), (row) => ({
       // What runs here is known here sooner.
       state: this.hosted?.state?._tag ?? row?.state ?? "Stopped",
       node: this.hosted === undefined ? row?.node ?? "" : this.node.name,
@@ -156,7 +163,7 @@ export class KeyedChild implements Home {
   readonly restart: Effect.Effect<Status, SqlError> = Effect.suspend(() => {
     if (!this.isUp) return this.ensure
     return this.lock.withPermit(Effect.andThen(
-      Effect.andThen(this.touch, Effect.ignore(this.node.pool.restart(this.spec.name))),
+      Effect.andThen(this.touch, Effect.ignore(this.node.pool.restart(this.name))),
       this.status
     ))
   })
@@ -165,13 +172,13 @@ export class KeyedChild implements Home {
     return Effect.gen({ self: this }, function*() {
       yield* this.touch
       if (!this.isUp) {
-        const row = yield* this.node.ledger.child(this.spec.name)
+        const row = yield* this.node.ledger.child(this.name)
         if (row === undefined || row.wanted === wish.stopped) {
           return yield* Effect.fail({ message: `it is not running: ensure it first` })
         }
         yield* this.ensure
       }
-      yield* this.node.pool.send(this.spec.name, message)
+      yield* this.node.pool.send(this.name, message)
       return yield* this.status
     })
   }

@@ -101,7 +101,7 @@ export class ClusterNode {
     return Effect.suspend(() => {
       const taken = this.names.get(name)
       if (taken !== undefined) {
-        const takenBy = typeof taken === "string" ? taken : taken.spec.terms.kind
+        const takenBy = typeof taken === "string" ? taken : taken.terms.kind
         return Effect.fail(new NameTaken({ name, kind, node: this.name, takenBy }))
       }
       this.names.set(name, what)
@@ -117,7 +117,7 @@ export class ClusterNode {
   /** Describes a child on this node, until `undescribe`: it may be hosted here from now on. */
   describe(spec: Spec): Effect.Effect<void, NameTaken> {
     return Effect.suspend(() => {
-      const entry = new Entry(this, spec)
+      const entry = new Entry(spec)
       return this.take(spec.name, spec.terms.kind, entry).pipe(
         Effect.andThen(entry.place(0)),
         // It may have been placed anew already.
@@ -145,7 +145,8 @@ export class ClusterNode {
     this.slots.set(shardId, slot)
     const { group } = spec.terms
     const register = this.sharding.registerSingleton(this.slotName(shardId), slot.run, { shardGroup: group })
-    this.fork(Scope.provide(register, this.scope))
+    // Nothing else: the engine keeps the services that are there.
+    this.fork(Effect.updateContext(register, () => Context.make(Scope.Scope, this.scope)))
     return slot
   }
 
@@ -164,7 +165,7 @@ export class ClusterNode {
     return Effect.forEach(changes, (change) => {
       const entry = this.names.get(change.name)
       if (!(entry instanceof Entry)) return Effect.void
-      const { budget, escalate } = entry.spec.terms
+      const { budget, escalate } = entry.terms
       const { cause, spentMillisAgo } = change
       if (cause !== undefined && spentMillisAgo !== undefined && spentMillisAgo < budget.withinMillis) {
         if (!escalate) return Effect.void

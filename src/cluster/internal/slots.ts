@@ -13,8 +13,18 @@ import type { Sharding } from "effect/cluster/Sharding"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Schedule from "effect/Schedule"
-import { bringUp, type Ended, type Home, Hosted, letGo, type Spec, takeOut, untilItAnswers } from "./hosted.ts"
-import type { ClusterNode } from "./node.ts"
+import type * as Runnable from "../../Runnable.ts"
+import {
+  bringUp,
+  type Ended,
+  type Home,
+  Hosted,
+  letGo,
+  type Spec,
+  takeOut,
+  type Terms,
+  untilItAnswers
+} from "./hosted.ts"
 
 /** Where a child is placed has the hash of this. */
 const placement = (name: string, attempt: number): string => attempt === 0 ? name : `${name}~${attempt}`
@@ -77,7 +87,8 @@ export class Slot {
 /** Where the child of an entry is. */
 type Presence =
   | { readonly _tag: "Away" }
-  | { readonly _tag: "Here"; readonly hosted: Hosted }
+  /** Here. */
+  | Hosted
   /** It has ended here for good: the fiber does what follows from it. */
   | { readonly _tag: "Over"; readonly hosted: Hosted; readonly settling: Fiber.Fiber<void> }
   /** The fiber stops it, with its grace, and writes that down. */
@@ -87,17 +98,19 @@ const away: Presence = { _tag: "Away" }
 
 /** One description on this node. Its child is here while the slot that it is placed in is held. */
 export class Entry implements Home {
-  readonly node: ClusterNode
-  readonly spec: Spec
+  readonly name: string
+  readonly runnable: Runnable.Any
+  readonly terms: Terms
   /** Which placement is wanted; `undefined`: none. */
   private wanted: number | undefined = undefined
   /** The slot that it is in: that of the placement before, as long as its child is being taken out there. */
   private slot: Slot | undefined = undefined
   private presence: Presence = away
 
-  constructor(node: ClusterNode, spec: Spec) {
-    this.node = node
-    this.spec = spec
+  constructor({ name, runnable, terms }: Spec) {
+    this.name = name
+    this.runnable = runnable
+    this.terms = terms
   }
 
   get attempt(): number | undefined {
@@ -117,7 +130,7 @@ export class Entry implements Home {
 
   /** Changes to the slot where it is to be. */
   private enter(): void {
-    const slot = this.wanted === undefined ? undefined : this.node.slotOf(this.spec, this.wanted)
+    const slot = this.wanted === undefined ? undefined : this.terms.node.slotOf(this, this.wanted)
     if (slot !== this.slot) {
       this.slot?.entries.delete(this)
       slot?.entries.add(this)
@@ -132,19 +145,15 @@ export class Entry implements Home {
   }
 
   private start(): void {
-    const { node, slot, wanted } = this
+    const { slot, terms, wanted } = this
     if (slot?.isHeld !== true || wanted === undefined || this.presence._tag !== "Away") return
     const hosted = new Hosted(this, slot.shardId, wanted)
-    this.presence = { _tag: "Here", hosted }
-    node.fork(this.bringUp(hosted))
-  }
-
-  private isHere(hosted: Hosted): boolean {
-    return this.presence._tag === "Here" && this.presence.hosted === hosted
+    this.presence = hosted
+    terms.node.fork(this.bringUp(hosted))
   }
 
   private bringUp(hosted: Hosted): Effect.Effect<void> {
-    return Effect.suspend(() => this.isHere(hosted) ? bringUp(hosted) : Effect.void).pipe(
+    return Effect.suspend(() => this.presence === hosted ? bringUp(hosted) : Effect.void).pipe(
       // One of the same name, of a description that is gone, is still being stopped.
       Effect.retry({ while: (error) => error._tag === "DuplicateChild", schedule: Schedule.spaced("50 millis") }),
       // The node is being stopped.
@@ -162,8 +171,8 @@ export class Entry implements Home {
           return Effect.void
         case "Here":
         case "Over": {
-          const { hosted } = presence
-          const leaving = this.node.fork(Effect.gen({ self: this }, function*() {
+          const hosted = presence._tag === "Over" ? presence.hosted : presence
+          const leaving = hosted.node.fork(Effect.gen({ self: this }, function*() {
             yield* Effect.yieldNow
             if (presence._tag === "Over") yield* Fiber.interrupt(presence.settling)
             yield* takeOut(this)
@@ -181,16 +190,16 @@ export class Entry implements Home {
   }
 
   ended(hosted: Hosted, how: Ended): void {
-    if (!this.isHere(hosted)) return
-    const settling = this.node.fork(Effect.andThen(Effect.yieldNow, this.settle(hosted, how)))
+    if (this.presence !== hosted) return
+    const settling = hosted.node.fork(Effect.andThen(Effect.yieldNow, this.settle(hosted, how)))
     this.presence = { _tag: "Over", hosted, settling }
   }
 
   /** What follows from its end: it is written down, and the nodes see where it is to be next. */
   private settle(hosted: Hosted, how: Ended): Effect.Effect<void> {
     return Effect.gen({ self: this }, function*() {
-      const { node, spec: { terms: { budget } } } = this
-      const { name, restarts, token } = hosted
+      const { name, node, restarts, token } = hosted
+      const { budget } = this.terms
       yield* takeOut(this)
       switch (how._tag) {
         case "Completed":
@@ -209,9 +218,9 @@ export class Entry implements Home {
 
   /** Another place for a child that gave up here: one that is not on this node, if there is another. */
   private nextAttempt(attempt: number): number {
-    const { sharding } = this.node
+    const { sharding } = this.terms.node
     for (let next = attempt + 1; next < attempt + 64; next++) {
-      if (!sharding.hasShardId(shardOf(sharding, this.spec, next))) return next
+      if (!sharding.hasShardId(shardOf(sharding, this, next))) return next
     }
     return attempt + 1
   }
