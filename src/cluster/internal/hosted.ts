@@ -48,6 +48,7 @@ export interface Home extends Spec {
   ended(hosted: Hosted, how: Ended): void
 }
 
+/** It is the Runnable that is added to the supervisor, too: the described one, with a token for each incarnation. */
 export class Hosted implements Placed {
   readonly home: Home
   readonly shardId: ShardId
@@ -82,10 +83,28 @@ export class Hosted implements Placed {
     return this.home.terms.node
   }
 
+  get settings(): Runnable.Settings {
+    return this.home.runnable.settings
+  }
+
+  get work(): unknown {
+    return this
+  }
+
+  /** Made for each incarnation: there are many children, and most begin once. */
+  get effect(): Effect.Effect<unknown, unknown, unknown> {
+    return incarnation(this)
+  }
+
   /** It is not to be reported any more, unless it has been replaced already. */
   forget(): void {
-    const { hosted } = this.node.reporter
+    const { hosted, stopping } = this.node.reporter
+    stopping.delete(this)
     if (hosted.get(this.name) === this) hosted.delete(this.name)
+  }
+
+  static {
+    Object.setPrototypeOf(this.prototype, Runnable.Proto)
   }
 }
 
@@ -128,24 +147,14 @@ const incarnation = (hosted: Hosted): Effect.Effect<unknown, unknown, unknown> =
     })
   })
 
-/** The effect is made for each incarnation: there are many children, and most begin once. */
-const TokenedProto: object = Object.create(Runnable.Proto, {
-  effect: {
-    get(this: { readonly work: Hosted }) {
-      return incarnation(this.work)
-    }
-  }
-})
-
-/** The same Runnable under its name in the cluster, with a token for each incarnation. */
-const tokened = (hosted: Hosted): Runnable.Runnable<never> =>
-  Runnable.makeProto(TokenedProto, hosted.name, hosted, hosted.home.runnable.settings, undefined)
-
 /** Adds the child to the supervisor, which lends it the services that are there where it is added. */
 export const bringUp = (
   hosted: Hosted
 ): Effect.Effect<void, DuplicateChild | MaxChildrenReached | SupervisorClosed> =>
-  Effect.updateContext(hosted.node.pool.add(tokened(hosted)), () => hosted.home.terms.context)
+  Effect.updateContext(
+    hosted.node.pool.add(hosted as unknown as Runnable.Runnable<never>),
+    () => hosted.home.terms.context
+  )
 
 const active = new Set<string>(["Pending", "Starting", "Running", "Backoff", "Stopping"] satisfies Array<State["_tag"]>)
 
@@ -175,6 +184,6 @@ export const letGo: (hosted: Hosted) => Effect.Effect<void> = Effect.fnUntraced(
   yield* Effect.sleep("2 millis")
   yield* Effect.ignore(Effect.timeout(reporter.flush, "1 second"))
   hosted.forget()
-  if (token === 0) return
-  yield* Effect.ignore(Effect.timeout(ledger.released(name, token), "1 second"))
+  // A storage that is away may be more than a failure. Whoever has the lock next finds the state of before.
+  if (token !== 0) yield* Effect.exit(Effect.timeout(ledger.released(name, token), "1 second"))
 })

@@ -13,12 +13,16 @@ import * as Latch from "effect/Latch"
 import * as Scope from "effect/Scope"
 import type { Handle } from "../../Supervisor.ts"
 import { BudgetSpent, NameTaken } from "../ClusterError.ts"
+import { Entry } from "./entry.ts"
 import type { Spec } from "./hosted.ts"
 import { type Change, type Ledger, LedgerService } from "./ledger.ts"
 import type { Holding } from "./locks.ts"
 import type { Nodes } from "./nodes.ts"
 import { Reporter } from "./reporter.ts"
-import { Entry, shardOf, Slot, SlotNames } from "./slots.ts"
+import { Slot } from "./slot.ts"
+
+/** What is placed where the hash of its name says. When it has given up, it goes by another name. */
+const placement = (name: string, attempt: number): string => attempt === 0 ? name : `${name}~${attempt}`
 
 /** Whether they have the same services. */
 const isSame = (a: Context.Context<never>, b: Context.Context<never>): boolean => {
@@ -43,7 +47,6 @@ export class ClusterNode {
   /** What is described here; of names that are not placed one by one, such as those of sets, what they name. */
   private readonly names = new Map<string, Entry | string>()
   private readonly slots = new Map<ShardId, Slot>()
-  private readonly slotNames = new Map<string, SlotNames>()
   private lent: Context.Context<never> | undefined = undefined
   /** Open when placements are to be looked at now. */
   readonly poked: Latch.Latch = Latch.makeUnsafe(true)
@@ -80,7 +83,7 @@ export class ClusterNode {
 
   /** Ends at once, without grace, what is being stopped while somebody else may have its lock. */
   readonly cut: Effect.Effect<void> = Effect.suspend(() => {
-    const stopping = this.reporter.stopping
+    const stopping = [...this.reporter.stopping]
     const shards = stopping.map(({ shardId }) => shardId)
     return Effect.map(this.holding.lost(shards), (lost) => {
       for (const { fiber, shardId } of stopping) if (lost.has(shardId.toString())) fiber?.interruptUnsafe()
@@ -136,28 +139,24 @@ export class ClusterNode {
     })
   }
 
+  shardOf({ name, terms }: Spec, attempt: number): ShardId {
+    return this.sharding.getShardId(placement(name, attempt) as never, terms.group)
+  }
+
   /** The slot in which a child is placed. The engine is told of it when it is needed first. */
   slotOf(spec: Spec, attempt: number): Slot {
-    const shardId = shardOf(this.sharding, spec, attempt)
+    const shardId = this.shardOf(spec, attempt)
     const known = this.slots.get(shardId)
     if (known !== undefined) return known
     const slot = new Slot(shardId)
     this.slots.set(shardId, slot)
-    const { group } = spec.terms
-    const register = this.sharding.registerSingleton(this.slotName(shardId), slot.run, { shardGroup: group })
-    // Nothing else: the engine keeps the services that are there.
+    // Under the name of the first that is placed there: that the engine finds it there too.
+    const register = this.sharding.registerSingleton(placement(spec.name, attempt), slot.run, {
+      shardGroup: spec.terms.group
+    })
+    // With no other services: the engine keeps those that are there.
     this.fork(Effect.updateContext(register, () => Context.make(Scope.Scope, this.scope)))
     return slot
-  }
-
-  private slotName(shardId: ShardId): string {
-    const { group } = shardId
-    let names = this.slotNames.get(group)
-    if (names === undefined) {
-      names = new SlotNames((name) => this.sharding.getShardId(name as never, group))
-      this.slotNames.set(group, names)
-    }
-    return names.get(shardId)
   }
 
   /** Follows what other nodes have decided. Fails when a budget is spent. */

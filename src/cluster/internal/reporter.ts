@@ -24,6 +24,8 @@ const causeOf = (state: State): CauseInfo | undefined =>
 
 export class Reporter {
   readonly hosted: Map<string, Hosted> = new Map()
+  /** Those that are being stopped. */
+  readonly stopping: Set<Hosted> = new Set()
   private readonly dirty = new Set<string>()
   private happened: Array<NewEvent> = []
   private readonly latch = Latch.makeUnsafe(false)
@@ -33,22 +35,19 @@ export class Reporter {
     this.ledger = ledger
   }
 
-  /** Those that are being stopped. */
-  get stopping(): ReadonlyArray<Hosted> {
-    const found: Array<Hosted> = []
-    for (const hosted of this.hosted.values()) if (hosted.state?._tag === "Stopping") found.push(hosted)
-    return found
-  }
-
   private see(event: SupervisorEvent): void {
     const hosted = this.hosted.get(event.path)
-    if (hosted === undefined || event._tag !== "ChildTransition") return
-    const { to } = event
+    if (hosted !== undefined && event._tag === "ChildTransition") this.learn(hosted, event.to)
+  }
+
+  private learn(hosted: Hosted, to: State): void {
     hosted.state = to
+    if (to._tag === "Stopping") this.stopping.add(hosted)
+    else this.stopping.delete(hosted)
     if (to._tag === "Backoff") hosted.restarts++
     const cause = causeOf(to)
     this.note({
-      child: event.path,
+      child: hosted.name,
       tag: to._tag,
       token: hosted.token,
       detail: cause === undefined ? undefined : JSON.stringify(cause)
@@ -63,9 +62,18 @@ export class Reporter {
     this.latch.openUnsafe()
   }
 
-  /** Reads the events of the supervisor for ever. */
+  /** Reads the events of the supervisor for ever. When more happens at once than it can keep, it looks. */
   follow(pool: Handle<never>): Effect.Effect<void> {
-    return Stream.runForEach(pool.events, (event) => Effect.sync(() => this.see(event)))
+    const look = Effect.map(pool.status, ({ children }) => {
+      for (const { name, state } of children) {
+        const hosted = this.hosted.get(name)
+        if (hosted !== undefined && hosted.state?._tag !== state._tag) this.learn(hosted, state)
+      }
+    })
+    return Stream.runForEach(
+      pool.events,
+      (event) => event._tag === "EventsLost" ? look : Effect.sync(() => this.see(event))
+    )
   }
 
   /** Writes what has happened now, in order. */

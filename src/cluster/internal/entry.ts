@@ -1,15 +1,11 @@
 /**
- * The shards of the engine as this node holds them, and the children that are placed in them.
+ * One description on this node: where its child is placed, and whether that is here.
  *
- * The engine gives work to nodes by the shard. It is told of one singleton for a shard, the slot, as soon as a child is
- * placed there: while it runs the slot, this node holds the shard and hosts all children that are placed in it; when it
- * stops the slot, the shard's lock is given back as soon as all of them are out and that is written down. So a child
- * costs what a child of the supervisor costs, and not what a singleton of the engine does.
+ * Its child is here while the slot that it is placed in is held. It is placed elsewhere when it has given up, on whichever
+ * node, and it is taken out of its old place before it starts in the new one.
  *
  * Floor 5.
  */
-import type { ShardId } from "effect/cluster/ShardId"
-import type { Sharding } from "effect/cluster/Sharding"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Schedule from "effect/Schedule"
@@ -25,64 +21,7 @@ import {
   type Terms,
   untilItAnswers
 } from "./hosted.ts"
-
-/** Where a child is placed has the hash of this. */
-const placement = (name: string, attempt: number): string => attempt === 0 ? name : `${name}~${attempt}`
-
-export const shardOf = (
-  sharding: Sharding["Service"],
-  { name, terms }: Spec,
-  attempt: number
-): ShardId => sharding.getShardId(placement(name, attempt) as never, terms.group)
-
-/** Names that the engine places in the shards of one group, found by trying. */
-export class SlotNames {
-  private readonly shardOf: (name: string) => ShardId
-  private readonly found = new Map<ShardId, string>()
-  private tried = 0
-
-  constructor(shardOf: (name: string) => ShardId) {
-    this.shardOf = shardOf
-  }
-
-  get(shardId: ShardId): string {
-    for (;;) {
-      const known = this.found.get(shardId)
-      if (known !== undefined) return known
-      const name = `effect-supervisor/slot/${this.tried++}`
-      const at = this.shardOf(name)
-      if (!this.found.has(at)) this.found.set(at, name)
-    }
-  }
-}
-
-export class Slot {
-  readonly shardId: ShardId
-  /** Whether the engine runs it. */
-  isHeld = false
-  /** Those that are placed here, and those that are still being taken out. */
-  readonly entries: Set<Entry> = new Set()
-
-  constructor(shardId: ShardId) {
-    this.shardId = shardId
-  }
-
-  /** What the engine runs while this node holds the shard. */
-  get run(): Effect.Effect<never> {
-    const hold = Effect.suspend(() => {
-      this.isHeld = true
-      // Others get a turn in between, such as whoever reads what happens.
-      return Effect.forEach([...this.entries], (entry) => Effect.andThen(Effect.yieldNow, entry.review), {
-        discard: true
-      })
-    })
-    const leave = Effect.suspend(() => {
-      this.isHeld = false
-      return Effect.forEach([...this.entries], (entry) => entry.leave, { concurrency: "unbounded", discard: true })
-    })
-    return Effect.ensuring(Effect.andThen(hold, Effect.never), leave)
-  }
-}
+import type { Slot } from "./slot.ts"
 
 /** Where the child of an entry is. */
 type Presence =
@@ -96,7 +35,6 @@ type Presence =
 
 const away: Presence = { _tag: "Away" }
 
-/** One description on this node. Its child is here while the slot that it is placed in is held. */
 export class Entry implements Home {
   readonly name: string
   readonly runnable: Runnable.Any
@@ -136,15 +74,11 @@ export class Entry implements Home {
       slot?.entries.add(this)
       this.slot = slot
     }
-    this.start()
+    this.review()
   }
 
   /** Brings its child up, if that is to be here and is not. */
-  get review(): Effect.Effect<void> {
-    return Effect.sync(() => this.start())
-  }
-
-  private start(): void {
+  review(): void {
     const { slot, terms, wanted } = this
     if (slot?.isHeld !== true || wanted === undefined || this.presence._tag !== "Away") return
     const hosted = new Hosted(this, slot.shardId, wanted)
@@ -172,14 +106,16 @@ export class Entry implements Home {
         case "Here":
         case "Over": {
           const hosted = presence._tag === "Over" ? presence.hosted : presence
-          const leaving = hosted.node.fork(Effect.gen({ self: this }, function*() {
-            yield* Effect.yieldNow
-            if (presence._tag === "Over") yield* Fiber.interrupt(presence.settling)
-            yield* takeOut(this)
-            yield* letGo(hosted)
-            this.presence = away
-            this.enter()
-          }))
+          const settled = presence._tag === "Over" ? Fiber.interrupt(presence.settling) : Effect.void
+          const leaving = hosted.node.fork(Effect.yieldNow.pipe(
+            Effect.andThen(settled),
+            Effect.andThen(takeOut(this)),
+            Effect.andThen(letGo(hosted)),
+            Effect.ensuring(Effect.sync(() => {
+              this.presence = away
+              this.enter()
+            }))
+          ))
           this.presence = { _tag: "Leaving", leaving }
           return Effect.asVoid(Fiber.await(leaving))
         }
@@ -218,9 +154,9 @@ export class Entry implements Home {
 
   /** Another place for a child that gave up here: one that is not on this node, if there is another. */
   private nextAttempt(attempt: number): number {
-    const { sharding } = this.terms.node
+    const { node } = this.terms
     for (let next = attempt + 1; next < attempt + 64; next++) {
-      if (!sharding.hasShardId(shardOf(sharding, this, next))) return next
+      if (!node.sharding.hasShardId(node.shardOf(this, next))) return next
     }
     return attempt + 1
   }
