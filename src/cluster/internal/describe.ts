@@ -5,7 +5,7 @@
  */
 import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
-import type * as Scope from "effect/Scope"
+import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as validate from "../../internal/validate.ts"
 import type * as Runnable from "../../Runnable.ts"
@@ -43,7 +43,12 @@ export const singleton = (
     const node = yield* NodeService
     const { name } = runnable
     const terms = termsOf(node, "singleton", name, yield* node.lend, options)
-    yield* Effect.acquireRelease(node.describe({ name, runnable, terms }), () => node.undescribe(name))
+    const scope = yield* Effect.scope
+    // The scope's own function, which keeps nothing of what is in the context here.
+    yield* Effect.uninterruptible(Effect.andThen(
+      node.describe({ name, runnable, terms }),
+      Scope.addFinalizer(scope, node.undescribe(name))
+    ))
   })
 
 export const replicas = (
