@@ -1,6 +1,6 @@
 /**
  * One stay of a child on this node: a child of the node's supervisor, each of whose incarnations takes a token before it
- * does anything. Who brings it here, and when it has to go, is its home's: a slot's or a key's.
+ * does anything. When it comes and when it has to go is for its home to say: the entry, or the key.
  *
  * Floor 5.
  */

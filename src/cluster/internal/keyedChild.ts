@@ -45,6 +45,7 @@ export class KeyedChild implements Home {
   private readonly lock = Semaphore.makeUnsafe(1)
   /** Its stay here, also when it has ended by itself and nobody has seen to that yet. */
   private hosted: Hosted | undefined = undefined
+  /** Whether it is there, in whatever state that is not its last. */
   private isUp = false
   private usedAt = 0
 
