@@ -9,7 +9,6 @@
 import * as Entity from "effect/cluster/Entity"
 import { ShardGroup } from "effect/cluster/ClusterSchema"
 import type { Sharding } from "effect/cluster/Sharding"
-import type * as Context from "effect/Context"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -19,8 +18,8 @@ import * as validate from "../internal/validate.ts"
 import type * as Runnable from "../Runnable.ts"
 import type { Supervisor } from "../Supervisor.ts"
 import { KeyUnavailable, type NameTaken } from "./ClusterError.ts"
-import { lent } from "./internal/describe.ts"
 import { KeyedChild, type Status as ChildStatus } from "./internal/keyedChild.ts"
+import type { Terms } from "./internal/hosted.ts"
 import { NodeService } from "./internal/node.ts"
 
 /**
@@ -141,21 +140,16 @@ export const make = <E, R>(
   const group = options?.group ?? "default"
   const entity = entityOf(validate.name(subject, name)).annotate(ShardGroup, () => group)
 
-  const behaviour = (node: NodeService["Service"], context: Context.Context<never>) =>
+  const behaviour = (terms: Terms) =>
     Effect.gen(function*() {
       const address = yield* Entity.CurrentAddress
       const own = yield* Effect.context<Sharding | Entity.CurrentAddress>()
-      const runnable = f(address.entityId) as Runnable.Runnable<unknown, unknown>
       const spec = {
         name: childName(name, address.entityId),
-        kind: "keyed",
-        runnable,
-        context,
-        budget: { giveUps: 0, withinMillis: 0 },
-        escalate: false,
-        group
+        runnable: f(address.entityId) as Runnable.Any,
+        terms
       }
-      const child = new KeyedChild(node, spec, address.shardId, own, { passivateAfterMillis })
+      const child = new KeyedChild(spec, address.shardId, own, { passivateAfterMillis })
       yield* Effect.orDie(child.open)
       return {
         ensure: () => Effect.mapError(child.ensure, said),
@@ -182,9 +176,10 @@ export const make = <E, R>(
     name,
     layer: Layer.unwrap(Effect.gen(function*() {
       const node = yield* NodeService
-      const context = yield* lent(node)
+      const context = yield* node.lend
+      const terms = { node, kind: "keyed", context, budget: { giveUps: 0, withinMillis: 0 }, escalate: false, group }
       yield* node.reserve(name, "set of keyed children")
-      return entity.toLayer(behaviour(node, context), { concurrency: "unbounded" })
+      return entity.toLayer(behaviour(terms), { concurrency: "unbounded" })
     })) as Layer.Layer<never, NameTaken, Exclude<R, Supervisor> | NodeService | Sharding>,
     ensure: (key) => call("ensure", key, (client) => client.ensure()),
     stop: (key) => call("stop", key, (client) => client.stop()),

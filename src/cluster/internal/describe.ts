@@ -3,30 +3,28 @@
  *
  * Floor 5.
  */
-import * as Context from "effect/Context"
+import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as validate from "../../internal/validate.ts"
 import type * as Runnable from "../../Runnable.ts"
 import type { NameTaken } from "../ClusterError.ts"
 import type { Options } from "../ClusterSupervisor.ts"
-import type { Spec } from "./host.ts"
-import { LedgerService } from "./ledger.ts"
+import type { Terms } from "./hosted.ts"
 import { type ClusterNode, NodeService } from "./node.ts"
 
-const specOf = (
+const termsOf = (
+  node: ClusterNode,
   kind: string,
-  runnable: Runnable.Any,
+  name: string,
   context: Context.Context<never>,
   options: Options | undefined
-): Spec => {
-  const subject = `${kind} "${runnable.name}"`
+): Terms => {
+  const subject = `${kind} "${name}"`
   return {
-    name: runnable.name,
+    node,
     kind,
-    runnable: runnable as Runnable.Runnable<unknown, unknown>,
     context,
     budget: {
       giveUps: options?.budget === undefined ? 3 : validate.count(subject, "budget.giveUps", options.budget.giveUps),
@@ -37,18 +35,20 @@ const specOf = (
   }
 }
 
-/** What is here, and what a write needs to be fenced. */
-export const lent = (node: ClusterNode): Effect.Effect<Context.Context<never>> =>
-  Effect.map(Effect.context<never>(), (context) => Context.add(context, LedgerService, node.ledger))
-
 export const singleton = (
   runnable: Runnable.Any,
   options: Options | undefined
 ): Effect.Effect<void, NameTaken, NodeService | Scope.Scope> =>
   Effect.gen(function*() {
     const node = yield* NodeService
-    const context = yield* lent(node)
-    yield* node.describe(specOf("singleton", runnable, context, options))
+    const { name } = runnable
+    const terms = termsOf(node, "singleton", name, yield* node.lend, options)
+    const scope = yield* Effect.scope
+    // The scope's own function, which keeps nothing of what is in the context here.
+    yield* Effect.uninterruptible(Effect.andThen(
+      node.describe({ name, runnable, terms }),
+      Scope.addFinalizer(scope, node.undescribe(name))
+    ))
   })
 
 export const replicas = (
@@ -59,20 +59,26 @@ export const replicas = (
 ): Effect.Effect<void, NameTaken, NodeService | Scope.Scope> =>
   Effect.gen(function*() {
     const node = yield* NodeService
-    const context = yield* lent(node)
-    const scope = yield* Effect.scope
+    const terms = termsOf(node, "replica", name, yield* node.lend, options)
     yield* node.reserve(validate.name("Replicas", name), "set of replicas")
-    const running: Array<Scope.Closeable> = []
-    const resize = Effect.fnUntraced(function*(wanted: number) {
-      const gone = running.splice(Math.max(0, wanted))
-      yield* Effect.forEach(gone, (one) => Scope.close(one, Exit.void), { concurrency: "unbounded", discard: true })
-      for (let index = running.length; index < wanted; index++) {
-        const own = yield* Scope.fork(scope)
-        const spec = { ...specOf("replica", f(index), context, options), name: `${name}-${index}` }
-        yield* Scope.provide(node.describe(spec), own)
-        running.push(own)
-      }
-    })
+    const nameOf = (index: number) => `${name}-${index}`
+    let running = 0
+    const shrink = (wanted: number) =>
+      Effect.suspend(() => {
+        const gone = Array.from({ length: Math.max(0, running - wanted) }, () => nameOf(--running))
+        return Effect.forEach(gone, (one) => node.undescribe(one), { concurrency: "unbounded", discard: true })
+      })
+    const grow = (wanted: number) =>
+      Effect.whileLoop({
+        while: () => running < wanted,
+        body: () => {
+          const describe = node.describe({ name: nameOf(running), runnable: f(running), terms })
+          return Effect.uninterruptible(Effect.andThen(describe, Effect.sync(() => running++)))
+        },
+        step: () => {}
+      })
+    const resize = (wanted: number) => Effect.andThen(shrink(Math.max(0, wanted)), grow(wanted))
+    yield* Effect.addFinalizer(() => shrink(0))
     if (typeof count === "number") return yield* resize(count)
     yield* Effect.forkScoped(Stream.runForEach(count, resize))
   })

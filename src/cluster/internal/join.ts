@@ -101,10 +101,14 @@ const openPool: Effect.Effect<Handle<never>, never, Scope.Scope | Supervisor> = 
   const pool = ProcessManager.make("cluster", [door], {
     keepAlive: true,
     escalate: "never",
+    // Who has completed is taken out when that has been seen.
+    autoCleanup: false,
     shutdownOrder: "parallel"
   })
   yield* Layer.build(Runnable.layer(pool))
-  return yield* Deferred.await(opened)
+  const handle = yield* Deferred.await(opened)
+  yield* Effect.ignore(handle.remove("door"))
+  return handle
 })
 
 const quietly = (effect: Effect.Effect<unknown, unknown>): Effect.Effect<unknown> =>
@@ -163,7 +167,9 @@ export const hosting = (
         nodes: yield* NodesService,
         pool,
         sharding: yield* Sharding,
-        holding: new Holding(yield* RunnerStorage, address, settings.failoverMillis)
+        holding: new Holding(yield* RunnerStorage, address, settings.failoverMillis),
+        context: yield* Effect.context<never>(),
+        scope: yield* Effect.scope
       })
       yield* upkeep(node, settings)
       yield* Layer.build(Runnable.layer(guard(node, settings)))

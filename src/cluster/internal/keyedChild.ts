@@ -11,14 +11,13 @@ import type { ShardId } from "effect/cluster/ShardId"
 import type { Sharding } from "effect/cluster/Sharding"
 import * as Clock from "effect/Clock"
 import type * as Context from "effect/Context"
-import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import * as Semaphore from "effect/Semaphore"
 import type { SqlError } from "effect/sql/SqlError"
-import { letGo, only, type Spec, takeOut, tokened } from "./host.ts"
+import type * as Runnable from "../../Runnable.ts"
+import { bringUp, type Ended, type Home, Hosted, letGo, type Spec, takeOut, type Terms } from "./hosted.ts"
 import type { ClusterNode } from "./node.ts"
-import type { Tracked } from "./reporter.ts"
 
 /** What the ledger says of a key. A passive one is started by the next `ensure`, `restart` or `send`. */
 const wish = { stopped: 0, running: 1, passive: 2 } as const
@@ -36,19 +35,24 @@ export interface KeyedOptions {
 
 type Own = Context.Context<Sharding | Entity.CurrentAddress>
 
-export class KeyedChild {
-  private readonly node: ClusterNode
-  private readonly spec: Spec
+export class KeyedChild implements Home {
+  readonly name: string
+  readonly runnable: Runnable.Any
+  readonly terms: Terms
   private readonly shardId: ShardId
   private readonly own: Own
   private readonly options: KeyedOptions
   private readonly lock = Semaphore.makeUnsafe(1)
-  private tracked: Tracked | undefined = undefined
+  /** Its stay here, also when it has ended by itself and nobody has seen to that yet. */
+  private hosted: Hosted | undefined = undefined
+  /** Whether it is there, in whatever state that is not its last. */
+  private isUp = false
   private usedAt = 0
 
-  constructor(node: ClusterNode, spec: Spec, shardId: ShardId, own: Own, options: KeyedOptions) {
-    this.node = node
-    this.spec = spec
+  constructor({ name, runnable, terms }: Spec, shardId: ShardId, own: Own, options: KeyedOptions) {
+    this.name = name
+    this.runnable = runnable
+    this.terms = terms
     this.shardId = shardId
     this.own = own
     this.options = options
@@ -58,46 +62,47 @@ export class KeyedChild {
   get open(): Effect.Effect<void, SqlError, Scope.Scope> {
     return Effect.gen({ self: this }, function*() {
       this.usedAt = yield* Clock.currentTimeMillis
-      const row = yield* this.node.ledger.child(this.spec.name)
+      const row = yield* this.node.ledger.child(this.name)
       yield* Effect.addFinalizer(() => this.down("asked"))
       if (row?.wanted === wish.running) yield* this.up
       if (this.options.passivateAfterMillis < Number.POSITIVE_INFINITY) yield* Effect.forkScoped(this.watch)
     })
   }
 
-  private keep(alive: boolean): Effect.Effect<void> {
-    return Effect.provideContext(Entity.keepAlive(alive), this.own)
+  private get node(): ClusterNode {
+    return this.terms.node
   }
 
-  /** Whether it is there, in whatever state that is not its last. */
-  private get isUp(): boolean {
-    return this.tracked !== undefined && !Deferred.isDoneUnsafe(this.tracked.ended)
+  private keep(alive: boolean): Effect.Effect<void> {
+    return Effect.provideContext(Entity.keepAlive(alive), this.own)
   }
 
   private get up(): Effect.Effect<void> {
     return Effect.gen({ self: this }, function*() {
       if (this.isUp) return
-      yield* takeOut(this.node, this.spec.name)
-      const { node, spec } = this
-      const tracked = node.reporter.track(spec.name, this.shardId)
-      this.tracked = tracked
-      const placed = { name: spec.name, kind: spec.kind, attempt: 0 }
-      const child = tokened({ node, spec, placed, tracked })
-      yield* only(Effect.ignore(node.pool.add(child)), spec.context)
-      yield* Effect.forkDetach(Effect.andThen(Deferred.await(tracked.ended), this.lock.withPermit(this.over(tracked))))
+      yield* takeOut(this)
+      const hosted = new Hosted(this, this.shardId, 0)
+      this.hosted = hosted
+      this.isUp = true
+      yield* Effect.ignore(bringUp(hosted))
     })
   }
 
+  ended(hosted: Hosted, how: Ended): void {
+    if (this.hosted !== hosted || !this.isUp) return
+    this.isUp = false
+    this.node.fork(Effect.andThen(Effect.yieldNow, this.lock.withPermit(this.over(hosted, how))))
+  }
+
   /** It ended by itself: it is not started again until somebody asks for it. */
-  private over(tracked: Tracked): Effect.Effect<void> {
+  private over(hosted: Hosted, how: Ended): Effect.Effect<void> {
     return Effect.gen({ self: this }, function*() {
-      if (this.tracked !== tracked) return
-      const ended = yield* Deferred.await(tracked.ended)
-      const cause = ended._tag === "GaveUp" ? ended.cause : undefined
+      if (this.hosted !== hosted) return
+      const cause = how._tag === "GaveUp" ? how.cause : undefined
       yield* this.down("over")
       yield* Effect.ignore(Effect.andThen(
-        this.node.ledger.want(this.spec.name, this.spec.kind, wish.stopped),
-        this.node.ledger.update(this.spec.name, tracked.token, ended._tag, tracked.restarts, cause)
+        this.want(wish.stopped),
+        this.node.ledger.update(hosted.name, hosted.token, how._tag, hosted.restarts, cause)
       ))
       yield* this.keep(false)
     })
@@ -105,19 +110,18 @@ export class KeyedChild {
 
   private down(why: "asked" | "over"): Effect.Effect<void> {
     return Effect.gen({ self: this }, function*() {
-      const { node, spec, tracked } = this
-      if (tracked === undefined) return
-      this.tracked = undefined
-      // Nobody has to wait for its end any more.
-      Deferred.doneUnsafe(tracked.ended, Effect.succeed({ _tag: "Refused" }))
-      yield* takeOut(node, spec.name)
-      if (why === "asked") return yield* letGo({ node, spec, tracked })
-      if (node.reporter.tracked.get(spec.name) === tracked) node.reporter.tracked.delete(spec.name)
+      const { hosted } = this
+      if (hosted === undefined) return
+      this.hosted = undefined
+      this.isUp = false
+      yield* takeOut(this)
+      if (why === "asked") yield* letGo(hosted)
+      else hosted.forget()
     })
   }
 
   private want(wanted: number): Effect.Effect<void, SqlError> {
-    return Effect.asVoid(this.node.ledger.want(this.spec.name, this.spec.kind, wanted))
+    return Effect.asVoid(this.node.ledger.want(this.name, this.terms.kind, wanted))
   }
 
   private get touch(): Effect.Effect<void> {
@@ -127,12 +131,12 @@ export class KeyedChild {
   }
 
   readonly status: Effect.Effect<Status, SqlError> = Effect.suspend(() =>
-    Effect.map(this.node.ledger.child(this.spec.name), (row) => ({
+    Effect.map(this.node.ledger.child(this.name), (row) => ({
       // What runs here is known here sooner.
-      state: this.tracked?.state?._tag ?? row?.state ?? "Stopped",
-      node: this.tracked === undefined ? row?.node ?? "" : this.node.name,
-      token: this.tracked?.token || (row?.token ?? 0),
-      restarts: this.tracked?.restarts ?? row?.restarts ?? 0
+      state: this.hosted?.state?._tag ?? row?.state ?? "Stopped",
+      node: this.hosted === undefined ? row?.node ?? "" : this.node.name,
+      token: this.hosted?.token || (row?.token ?? 0),
+      restarts: this.hosted?.restarts ?? row?.restarts ?? 0
     }))
   )
 
@@ -160,7 +164,7 @@ export class KeyedChild {
   readonly restart: Effect.Effect<Status, SqlError> = Effect.suspend(() => {
     if (!this.isUp) return this.ensure
     return this.lock.withPermit(Effect.andThen(
-      Effect.andThen(this.touch, Effect.ignore(this.node.pool.restart(this.spec.name))),
+      Effect.andThen(this.touch, Effect.ignore(this.node.pool.restart(this.name))),
       this.status
     ))
   })
@@ -169,13 +173,13 @@ export class KeyedChild {
     return Effect.gen({ self: this }, function*() {
       yield* this.touch
       if (!this.isUp) {
-        const row = yield* this.node.ledger.child(this.spec.name)
+        const row = yield* this.node.ledger.child(this.name)
         if (row === undefined || row.wanted === wish.stopped) {
           return yield* Effect.fail({ message: `it is not running: ensure it first` })
         }
         yield* this.ensure
       }
-      yield* this.node.pool.send(this.spec.name, message)
+      yield* this.node.pool.send(this.name, message)
       return yield* this.status
     })
   }

@@ -4,35 +4,15 @@
  *
  * Floor 5.
  */
-import type { ShardId } from "effect/cluster/ShardId"
-import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
-import type * as Fiber from "effect/Fiber"
 import * as Latch from "effect/Latch"
 import * as Semaphore from "effect/Semaphore"
 import * as Stream from "effect/Stream"
 import type { CauseInfo, State } from "../../State.ts"
 import type { Handle } from "../../Supervisor.ts"
 import type { SupervisorEvent } from "../../SupervisorEvent.ts"
+import type { Hosted } from "./hosted.ts"
 import type { Ledger, NewEvent } from "./ledger.ts"
-
-/** How a child has ended for good, here. */
-export type Ended =
-  | { readonly _tag: "GaveUp"; readonly cause: CauseInfo }
-  | { readonly _tag: "Completed" }
-  /** It is not to run here: its claim was refused. */
-  | { readonly _tag: "Refused" }
-
-/** One child that is hosted here. */
-export interface Tracked {
-  readonly shardId: ShardId
-  token: number
-  /** Runs the incarnation. */
-  fiber: Fiber.Fiber<unknown, unknown> | undefined
-  restarts: number
-  state: State | undefined
-  readonly ended: Deferred.Deferred<Ended>
-}
 
 /** Between two times of writing. */
 const pause = "100 millis"
@@ -43,7 +23,9 @@ const causeOf = (state: State): CauseInfo | undefined =>
   state._tag === "Backoff" || state._tag === "GaveUp" ? state.cause : undefined
 
 export class Reporter {
-  readonly tracked: Map<string, Tracked> = new Map()
+  readonly hosted: Map<string, Hosted> = new Map()
+  /** Those that are being stopped. */
+  readonly stopping: Set<Hosted> = new Set()
   private readonly dirty = new Set<string>()
   private happened: Array<NewEvent> = []
   private readonly latch = Latch.makeUnsafe(false)
@@ -53,34 +35,24 @@ export class Reporter {
     this.ledger = ledger
   }
 
-  track(name: string, shardId: ShardId): Tracked {
-    const tracked: Tracked = {
-      shardId,
-      fiber: undefined,
-      token: 0,
-      restarts: 0,
-      state: undefined,
-      ended: Deferred.makeUnsafe()
-    }
-    this.tracked.set(name, tracked)
-    return tracked
+  private see(event: SupervisorEvent): void {
+    const hosted = this.hosted.get(event.path)
+    if (hosted !== undefined && event._tag === "ChildTransition") this.learn(hosted, event.to)
   }
 
-  private see(event: SupervisorEvent): void {
-    const tracked = this.tracked.get(event.path)
-    if (tracked === undefined || event._tag !== "ChildTransition") return
-    const { to } = event
-    tracked.state = to
-    if (to._tag === "Backoff") tracked.restarts++
+  private learn(hosted: Hosted, to: State): void {
+    hosted.state = to
+    if (to._tag === "Stopping") this.stopping.add(hosted)
+    else this.stopping.delete(hosted)
+    if (to._tag === "Backoff") hosted.restarts++
     const cause = causeOf(to)
     this.note({
-      child: event.path,
+      child: hosted.name,
       tag: to._tag,
-      token: tracked.token,
+      token: hosted.token,
       detail: cause === undefined ? undefined : JSON.stringify(cause)
     })
-    if (to._tag === "GaveUp") Deferred.doneUnsafe(tracked.ended, Effect.succeed({ _tag: "GaveUp", cause: to.cause }))
-    if (to._tag === "Completed") Deferred.doneUnsafe(tracked.ended, Effect.succeed({ _tag: "Completed" }))
+    if (to._tag === "GaveUp" || to._tag === "Completed") hosted.home.ended(hosted, to)
   }
 
   note(event: NewEvent): void {
@@ -90,9 +62,18 @@ export class Reporter {
     this.latch.openUnsafe()
   }
 
-  /** Reads the events of the supervisor for ever. */
+  /** Reads the events of the supervisor for ever. When more happens at once than it can keep, it looks. */
   follow(pool: Handle<never>): Effect.Effect<void> {
-    return Stream.runForEach(pool.events, (event) => Effect.sync(() => this.see(event)))
+    const look = Effect.map(pool.status, ({ children }) => {
+      for (const { name, state } of children) {
+        const hosted = this.hosted.get(name)
+        if (hosted !== undefined && hosted.state?._tag !== state._tag) this.learn(hosted, state)
+      }
+    })
+    return Stream.runForEach(
+      pool.events,
+      (event) => event._tag === "EventsLost" ? look : Effect.sync(() => this.see(event))
+    )
   }
 
   /** Writes what has happened now, in order. */
@@ -104,8 +85,8 @@ export class Reporter {
       this.happened = []
       this.dirty.clear()
       const rows = names.flatMap((name) => {
-        const tracked = this.tracked.get(name)
-        return tracked?.state === undefined || tracked.token === 0 ? [] : [{ name, ...tracked, state: tracked.state }]
+        const { restarts, state, token = 0 } = this.hosted.get(name) ?? {}
+        return state === undefined || token === 0 ? [] : [{ name, restarts: restarts ?? 0, state, token }]
       })
       return this.ledger.record(happened).pipe(
         Effect.andThen(Effect.forEach(

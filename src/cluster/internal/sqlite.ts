@@ -18,6 +18,8 @@ import { DatabaseSync, type SQLInputValue, type StatementSync } from "node:sqlit
 
 /** Statements are few and always the same, so they are prepared once. More than this many means that they are not. */
 const maxPrepared = 256
+/** A longer one has a row for each of what has happened, and is not the same the next time. */
+const maxLength = 2000
 
 /** What this driver calls `errcode`, others call `errno`, which is what is classified. */
 const withNumber = (cause: unknown): unknown =>
@@ -62,6 +64,7 @@ const connection = (database: DatabaseSync): Connection => {
     const known = prepared.get(sql)
     if (known !== undefined) return known
     const statement = database.prepare(sql)
+    if (sql.length > maxLength) return statement
     if (prepared.size >= maxPrepared) prepared.clear()
     prepared.set(sql, statement)
     return statement
