@@ -387,10 +387,7 @@ export const make: (
     let lastRun = found.lastRun
 
     const mark = (kind: number, flags: number, run: number, time: number, value: number, signal: string): void => {
-      writer.append(
-        { kind, flags, run, time, length: 0, value, signal, parts: [] },
-        kind !== Kind.runStart && writer.hasFile
-      )
+      writer.append({ kind, flags, run, time, length: 0, value, signal }, [], kind !== Kind.runStart && writer.hasFile)
     }
     for (const { run, time } of found.unended) mark(Kind.runEnd, Flag.presumed, run, time, 0, "")
     yield* writer.settled

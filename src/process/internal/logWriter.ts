@@ -16,7 +16,6 @@ import type * as Fiber from "effect/Fiber"
 import * as Latch from "effect/Latch"
 import * as Option from "effect/Option"
 import { type PlatformError, systemError } from "effect/PlatformError"
-import { spareBytes, withJoined } from "./logBytes.ts"
 import { LogWriteError } from "./logErrors.ts"
 import {
   closeSegment,
@@ -27,20 +26,9 @@ import {
   type Segment,
   type WritableSegment
 } from "./logFiles.ts"
+import { type Item, LogQueue } from "./logQueue.ts"
 import { encodeAll, Flag, isOutput, keyOf, Kind, type LogRecord, recordSize } from "./logRecord.ts"
 import { Waiters } from "./logWaiters.ts"
-
-/** One record to be written, and for output its bytes. */
-export interface Item {
-  readonly kind: number
-  readonly flags: number
-  readonly run: number
-  readonly time: number
-  length: number
-  value: number
-  readonly signal: string
-  readonly parts: Array<Uint8Array>
-}
 
 export interface WriterOptions {
   readonly maxFileSize: number
@@ -96,9 +84,7 @@ export class LogWriter {
   private readonly files: LogFiles
   private readonly options: WriterOptions
   private readonly run: (effect: Effect.Effect<void>) => Fiber.Fiber<void>
-  private readonly queue: Array<Item> = []
-  private queuedBytes = 0
-  private inFlight = 0
+  private readonly queue = new LogQueue()
   private appended = 0
   private written = 0
   private running = false
@@ -133,13 +119,12 @@ export class LogWriter {
   }
 
   /**
-   * Queues it. Nothing is taken any more once the store is closed. What is not urgent is written with what comes next,
-   * or a little later: a hundred processes that start say little.
+   * Queues it, and for output a copy of its bytes. Nothing is taken any more once the store is closed. What is not urgent
+   * is written with what comes next, or a little later: a hundred processes that start say little.
    */
-  append(item: Item, isUrgent: boolean = true): boolean {
+  append(record: LogRecord, parts: ReadonlyArray<Uint8Array> = [], isUrgent: boolean = true): boolean {
     if (this.closing) return false
-    this.queue.push(item)
-    this.queuedBytes += item.length
+    this.queue.push(record, parts)
     this.appended++
     if (isUrgent) this.start()
     else this.later ??= this.run(Effect.andThen(Effect.sleep(laterMillis), Effect.sync(() => this.start())))
@@ -152,27 +137,24 @@ export class LogWriter {
   }
 
   private start(): void {
-    if (this.running || this.queue.length === 0) return
+    if (this.running || this.queue.isEmpty) return
     this.later?.interruptUnsafe()
     this.later = undefined
     this.running = true
     this.run(this.drain)
   }
 
-  /** The item that was queued last, while more can still be added to it. */
-  get open(): Item | undefined {
-    return this.queue.length > this.inFlight ? this.queue.at(-1) : undefined
+  /** The item that was queued last, while so many bytes can still be added to it. */
+  open(length: number): Item | undefined {
+    return this.queue.open(length)
   }
 
   grow(item: Item, parts: ReadonlyArray<Uint8Array>, length: number, lines: number): void {
-    item.parts.push(...parts)
-    item.length += length
-    item.value += lines
-    this.queuedBytes += length
+    this.queue.grow(item, parts, length, lines)
   }
 
   get isFull(): boolean {
-    return this.queuedBytes >= this.options.maxBuffered
+    return this.queue.bytes >= this.options.maxBuffered
   }
 
   /** Waits until the queue has room again, or output was given up since. */
@@ -241,13 +223,13 @@ export class LogWriter {
   // Begins a turn later, so that whatever is queued in one turn is one write.
   private readonly drain: Effect.Effect<void> = Effect.yieldNow.pipe(
     Effect.andThen(Effect.whileLoop({
-      while: () => this.queue.length > 0,
+      while: () => !this.queue.isEmpty,
       body: () => this.persist,
       step: () => undefined
     })),
     Effect.andThen(Effect.sync(() => {
       // Something may have been queued between the last look and this one.
-      this.running = this.queue.length > 0
+      this.running = !this.queue.isEmpty
       if (this.running) this.run(this.drain)
       else this.wake()
     }))
@@ -278,12 +260,10 @@ export class LogWriter {
   }
 
   private giveUp(cause: PlatformError): Effect.Effect<void> {
-    const error = this.failure(cause, "failed", this.queuedBytes)
+    const error = this.failure(cause, "failed", this.queue.bytes)
     this.lastFailure = error
     this.failures++
-    this.queue.length = 0
-    this.queuedBytes = 0
-    this.inFlight = 0
+    this.queue.clear()
     this.written = this.appended
     this.wake()
     return Effect.andThen(this.options.report(error), this.cut)
@@ -301,7 +281,7 @@ export class LogWriter {
   private step(): Effect.Effect<void, PlatformError> {
     const active = this.active
     if (active === undefined) return this.resumable ? this.resume : this.rotate
-    const head = this.queue[0]!
+    const head = this.queue.head!
     if (head.kind === Kind.runStart && this.lookedFor !== head) return this.look(active, head)
     const { segment } = active
     const bytes = head.length
@@ -323,35 +303,17 @@ export class LogWriter {
       (segment.records + records) * recordSize <= Math.max(this.options.maxFileSize, recordSize * 64)
   }
 
-  /** How many items from the head of the queue go into the next write. */
-  private batch(segment: Segment): number {
-    let count = 1
-    let bytes = this.queue[0]!.length
-    while (count < this.queue.length) {
-      bytes += this.queue[count]!.length
-      if (bytes > spareBytes || !this.fits(segment, bytes, count + 1)) break
-      count++
+  private readonly write = Effect.fnUntraced({ self: this }, function*({ index, log, segment }: WritableSegment) {
+    const { bytes, items } = this.queue.next((bytes, records) => this.fits(segment, bytes, records))
+    yield* index.seek(BigInt(segment.records * recordSize), "start")
+    yield* index.writeAll(encodeAll(items))
+    if (bytes.length > 0) {
+      yield* log.seek(BigInt(segment.bytes), "start")
+      yield* log.writeAll(bytes)
     }
-    return count
-  }
-
-  private readonly write = Effect.fnUntraced({ self: this }, function*(active: WritableSegment) {
-    const count = this.batch(active.segment)
-    const items = this.queue.slice(0, count)
-    this.inFlight = count
-    const parts = items.flatMap((item) => item.parts)
-    const length = items.reduce((sum, item) => sum + item.length, 0)
-    yield* active.index.seek(BigInt(active.segment.records * recordSize), "start")
-    yield* active.index.writeAll(encodeAll(items))
-    if (length > 0) {
-      yield* active.log.seek(BigInt(active.segment.bytes), "start")
-      yield* withJoined(parts, length, (bytes) => active.log.writeAll(bytes))
-    }
-    this.queue.splice(0, count)
-    this.inFlight = 0
-    this.queuedBytes -= length
-    this.written += count
-    this.commit(active.segment, items, length)
+    this.queue.done()
+    this.written += items.length
+    this.commit(segment, items, bytes.length)
   })
 
   private commit(segment: Segment, items: ReadonlyArray<LogRecord>, length: number): void {
