@@ -13,13 +13,8 @@ export class LastWords {
   private kept: ReadonlyArray<Uint8Array> = []
   private size = 0
 
-  /** Takes what was read, and returns it. */
-  readonly hear = <A extends ReadonlyArray<Uint8Array>>(chunks: A): A => {
-    for (const chunk of chunks) this.keep(chunk)
-    return chunks
-  }
-
-  private keep(chunk: Uint8Array): void {
+  /** Takes what was read. */
+  readonly hear = (chunk: Uint8Array): void => {
     // A copy: a part of a large chunk would keep all of that.
     const last = chunk.length > capacity ? chunk.slice(-capacity) : chunk.slice()
     let excess = this.size + last.length - capacity
