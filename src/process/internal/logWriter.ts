@@ -67,7 +67,6 @@ const errorOf = (cause: Cause.Cause<PlatformError>): PlatformError =>
 
 const firstDelay = 100
 const longestDelay = 5_000
-const laterMillis = 1_000
 
 export class LogWriter {
   readonly segments: Array<Segment>
@@ -89,7 +88,7 @@ export class LogWriter {
   private written = 0
   private running = false
   /** Will begin to write what is not urgent. */
-  private later: Fiber.Fiber<void> | undefined = undefined
+  private later: { readonly fiber: Fiber.Fiber<void>; readonly millis: number } | undefined = undefined
   private closing = false
   private readonly hurry = Latch.makeUnsafe(false)
   private active: WritableSegment | undefined = undefined
@@ -120,14 +119,14 @@ export class LogWriter {
 
   /**
    * Queues it, and for output a copy of its bytes. Nothing is taken any more once the store is closed. What is not urgent
-   * is written with what comes next, or a little later: a hundred processes that start say little.
+   * is written with what comes next, or so many ms later: a hundred processes that start or end say little.
    */
-  append(record: LogRecord, parts: ReadonlyArray<Uint8Array> = [], isUrgent: boolean = true): boolean {
+  append(record: LogRecord, parts: ReadonlyArray<Uint8Array> = [], withinMillis: number = 0): boolean {
     if (this.closing) return false
     this.queue.push(record, parts)
     this.appended++
-    if (isUrgent) this.start()
-    else this.later ??= this.run(Effect.andThen(Effect.sleep(laterMillis), Effect.sync(() => this.start())))
+    if (withinMillis === 0) this.start()
+    else if (!this.running && withinMillis < (this.later?.millis ?? Infinity)) this.startWithin(withinMillis)
     return true
   }
 
@@ -136,9 +135,15 @@ export class LogWriter {
     return this.active !== undefined
   }
 
+  private startWithin(millis: number): void {
+    this.later?.fiber.interruptUnsafe()
+    const fiber = this.run(Effect.andThen(Effect.sleep(millis), Effect.sync(() => this.start())))
+    this.later = { fiber, millis }
+  }
+
   private start(): void {
     if (this.running || this.queue.isEmpty) return
-    this.later?.interruptUnsafe()
+    this.later?.fiber.interruptUnsafe()
     this.later = undefined
     this.running = true
     this.run(this.drain)
@@ -378,6 +383,7 @@ export class LogWriter {
     segment.records = 1 + live.length
     if (previous !== undefined) previous.segment.extent!.goesOn = this.openLines.size > 0
     this.segments.push(segment)
+    this.lookedFor = this.queue.head
     this.end = { ...this.end, segment: number, record: segment.records, offset: 0 }
     this.wake()
     yield* closeSegment(previous)
