@@ -41,13 +41,13 @@ export const makeCapture = (writer: LogWriter, options: CaptureOptions): LogStor
       maxRecord,
       maxHeld: Math.min(mostHeld, maxRecord)
     })
-    const closed = new LogWriteError({ name, path: directory, reason: "closed", unwritten: 0, cause: undefined })
+    const closed = () => new LogWriteError({ name, path: directory, reason: "closed", unwritten: 0, cause: undefined })
     let isTaken = true
     const check = Effect.suspend(() =>
       writer.failures !== before
         ? Effect.fail(writer.lastFailure!)
         : writer.closed || !isTaken
-        ? Effect.fail(closed)
+        ? Effect.fail(closed())
         : Effect.void
     )
     const room = Effect.suspend(() => isTaken && writer.isFull ? Effect.andThen(writer.room(before), check) : check)

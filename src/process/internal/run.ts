@@ -198,6 +198,7 @@ const empty = Effect.fnUntraced(function*(emptying: Emptying, stop: Stop | undef
   // Somebody may still say how it is to be ended.
   let outcome = stop ?? (yield* ask(emptying, limits.stop, Deferred.await(asked.stop)))
   if (typeof outcome === "object") outcome = yield* ask(emptying, outcome, Effect.never)
+  if (outcome === "gone") return { forced: false, left: [] }
   const forced = outcome === "over" && ((yield* process.isRunning) || (yield* process.members).length > 0)
   return { forced, left: yield* kill(process, limits.killMillis) }
 })
@@ -223,7 +224,7 @@ const ask = Effect.fnUntraced(function*<A>(
 ) {
   if (graceMillis <= 0) return "over"
   const reached = yield* Effect.catch(process.signal(signal), (error) => Effect.as(onSignalFailed(error), true))
-  if (!reached && !(yield* process.isRunning)) return "ended"
+  if (!reached && !(yield* process.isRunning)) return "gone"
   // A stopped process would hear it only once it goes on.
   yield* Effect.ignore(process.signal("SIGCONT"))
   return yield* Effect.raceAllFirst([
