@@ -7,16 +7,14 @@
  *
  * Floor 3.
  */
-import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import * as Latch from "effect/Latch"
-import * as Option from "effect/Option"
-import { type PlatformError, systemError } from "effect/PlatformError"
-import { LogWriteError } from "./logErrors.ts"
+import type { PlatformError } from "effect/PlatformError"
+import { errorOf, LogWriteError } from "./logErrors.ts"
 import {
   closeSegment,
   emptyExtent,
@@ -26,8 +24,9 @@ import {
   type Segment,
   type WritableSegment
 } from "./logFiles.ts"
+import { LogLive } from "./logLive.ts"
 import { type Item, LogQueue } from "./logQueue.ts"
-import { encodeAll, Flag, isOutput, keyOf, Kind, type LogRecord, recordSize } from "./logRecord.ts"
+import { encodeAll, Kind, type LogRecord, recordSize } from "./logRecord.ts"
 import { Waiters } from "./logWaiters.ts"
 
 export interface WriterOptions {
@@ -58,20 +57,13 @@ export interface Found {
   readonly lines: number
 }
 
-/** A file system that breaks is treated like a disk that does: whoever waits for it must hear of it. */
-const errorOf = (cause: Cause.Cause<PlatformError>): PlatformError =>
-  Option.getOrElse(
-    Cause.findErrorOption(cause),
-    () => systemError({ _tag: "Unknown", module: "LogStore", method: "write", cause: Cause.squash(cause) })
-  )
-
 const firstDelay = 100
 const longestDelay = 5_000
 
 export class LogWriter {
   readonly segments: Array<Segment>
-  /** Lines of which only a piece is stored so far, by run and stream. */
-  readonly openLines: Set<number> = new Set()
+  /** What is open at the end of what is written. */
+  readonly live: LogLive
   /** Where a follower that wants everything from now on begins. */
   end: Position
   closed = false
@@ -93,10 +85,8 @@ export class LogWriter {
   private readonly hurry = Latch.makeUnsafe(false)
   private active: WritableSegment | undefined = undefined
   private resumable: boolean
-  private lastRun: number
   /** The start of a run for which it was looked whether the files are still there. */
   private lookedFor: Item | undefined = undefined
-  private readonly liveRuns = new Map<number, LogRecord>()
   private readonly pins = new Map<number, number>()
   private readonly waiters = new Waiters()
 
@@ -106,7 +96,7 @@ export class LogWriter {
     this.run = Effect.runForkWith(context)
     this.segments = found.segments
     this.resumable = found.intact
-    this.lastRun = found.lastRun
+    this.live = new LogLive(found.lastRun)
     const last = found.segments.at(-1)
     this.end = {
       segment: last?.number ?? 0,
@@ -291,7 +281,7 @@ export class LogWriter {
     const { segment } = active
     const bytes = head.length
     // An empty segment takes one record, whatever its size.
-    const isEmpty = bytes > 0 ? segment.bytes === 0 : segment.records <= 1 + this.liveRuns.size
+    const isEmpty = bytes > 0 ? segment.bytes === 0 : segment.records <= 1 + this.live.count
     return isEmpty || this.fits(segment, bytes, 1) ? this.write(active) : this.rotate
   }
 
@@ -326,7 +316,7 @@ export class LogWriter {
     for (const item of items) {
       extend(segment.extent!, item.run, item.time)
       if (item.kind === Kind.lines) lines += item.value
-      this.note(item)
+      this.live.note(item)
     }
     segment.records += items.length
     segment.bytes += length
@@ -338,20 +328,6 @@ export class LogWriter {
       lines: this.end.lines + lines
     }
     this.wake()
-  }
-
-  private note(record: LogRecord): void {
-    if (record.run > this.lastRun) this.lastRun = record.run
-    if (record.kind === Kind.runStart) this.liveRuns.set(record.run, record)
-    else if (record.kind === Kind.runEnd) this.noteEnd(record)
-    else if (record.kind === Kind.piece) this.openLines.add(keyOf(record))
-    else if (isOutput(record)) this.openLines.delete(keyOf(record))
-  }
-
-  private noteEnd(record: LogRecord): void {
-    this.liveRuns.delete(record.run)
-    if ((record.flags & Flag.presumed) === 0) return
-    for (const key of this.openLines) if (Math.floor(key / 4) === record.run) this.openLines.delete(key)
   }
 
   private readonly resume: Effect.Effect<void, PlatformError> = Effect.suspend(() =>
@@ -373,15 +349,15 @@ export class LogWriter {
     const number = (this.segments.at(-1)?.number ?? 0) + 1
     const time = yield* Clock.currentTimeMillis
     const segment: Segment = { number, records: 0, bytes: 0, extent: emptyExtent() }
-    const live = Array.from(this.liveRuns.values(), (record) => ({ ...record, flags: record.flags | Flag.repeated }))
+    const { lastRun, openLines, starts } = this.live
     const previous = this.active
     this.active = yield* openToWrite(this.files, segment, "w+", (index) =>
       index.writeAll(
-        encodeAll(live, { lastRun: this.lastRun, time, bytes: this.end.bytes, lines: this.end.lines })
+        encodeAll(starts, { lastRun, time, bytes: this.end.bytes, lines: this.end.lines })
       ))
-    for (const record of live) extend(segment.extent!, record.run, record.time)
-    segment.records = 1 + live.length
-    if (previous !== undefined) previous.segment.extent!.goesOn = this.openLines.size > 0
+    for (const record of starts) extend(segment.extent!, record.run, record.time)
+    segment.records = 1 + starts.length
+    if (previous !== undefined) previous.segment.extent!.goesOn = openLines.size > 0
     this.segments.push(segment)
     this.lookedFor = this.queue.head
     this.end = { ...this.end, segment: number, record: segment.records, offset: 0 }
