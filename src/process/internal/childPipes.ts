@@ -19,6 +19,7 @@ import type { ChildProcess } from "node:child_process"
 import * as diagnostics from "node:diagnostics_channel"
 import { Socket } from "node:net"
 import type { Readable } from "node:stream"
+import { copyOf } from "./logBytes.ts"
 import { PipeReader, type Take } from "./pipeReader.ts"
 
 /** What a process writes. */
@@ -91,7 +92,7 @@ const outputOf = (reader: PipeReader): Output => {
   const pull: Pull.Pull<readonly [Uint8Array], PlatformError> = Effect.suspend(() => {
     let chunk: Uint8Array | undefined
     const one = reader.read((bytes) => {
-      chunk = bytes.slice()
+      chunk = copyOf(bytes)
       return false
     })
     return Effect.flatMap(one, () => chunk === undefined ? Cause.done() : Effect.succeed([chunk] as const))

@@ -12,6 +12,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import { type PlatformError, systemError } from "effect/PlatformError"
 import { Socket, type SocketConstructorOpts } from "node:net"
+import { copyOf } from "./logBytes.ts"
 
 /** Takes bytes that are only there until it returns. False: no more for now. */
 export type Take = (bytes: Uint8Array) => boolean
@@ -28,7 +29,7 @@ const isHandle = (value: unknown): value is Handle =>
   typeof value === "object" && value !== null && "useUserBuffer" in value
 
 /** What all pipes are read into: as much as the kernel holds of one. */
-const memory = Buffer.allocUnsafeSlow(256 * 1024)
+const memory = new Uint8Array(256 * 1024)
 
 /** Of a pipe that nobody has read from yet. One at a time reads it. */
 export class PipeReader {
@@ -83,7 +84,7 @@ export class PipeReader {
 
   /** Whether to go on reading. */
   private onRead(bytes: Uint8Array): boolean {
-    if (this.reader === undefined) this.held = bytes.slice()
+    if (this.reader === undefined) this.held = copyOf(bytes)
     else if (!this.reader.take(bytes)) this.finish(Exit.succeed(false))
     // Who has had enough may have come back at once.
     return this.reader !== undefined
