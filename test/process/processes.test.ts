@@ -28,6 +28,16 @@ const bytes = (...texts: ReadonlyArray<string>) => Stream.fromIterable(texts.map
 const args = (...words: ReadonlyArray<Command.Word>) =>
   Command.make(node, ["-e", "console.log(JSON.stringify(process.argv.slice(1)))", "--", ...words])
 
+/** Many lines, and what writes them. */
+const lines = (from: number) => Array.from({ length: 100_000 }, (_, index) => String(from + index))
+const seq = (from: number) => `seq ${from} ${from + 99_999}`
+
+/** By the first that is wrong: a hundred thousand are too many to be shown. */
+const same = (found: ReadonlyArray<string>, wanted: ReadonlyArray<string>) => {
+  const wrong = wanted.findIndex((line, index) => line !== found[index])
+  assert.deepStrictEqual([found.length, wrong, found[wrong]], [wanted.length, -1, undefined])
+}
+
 describe("Command: what a process gets", () => {
   real("arguments arrive as they are, whatever is in them", () =>
     Effect.gen(function*() {
@@ -217,13 +227,6 @@ describe("Command: descriptors", () => {
     () =>
       Effect.gen(function*() {
         const spawner = yield* Spawner
-        const lines = (from: number) => Array.from({ length: 100_000 }, (_, index) => String(from + index))
-        // By the first that is wrong: a hundred thousand are too many to be shown.
-        const same = (found: ReadonlyArray<string>, wanted: ReadonlyArray<string>) => {
-          const wrong = wanted.findIndex((line, index) => line !== found[index])
-          assert.deepStrictEqual([found.length, wrong, found[wrong]], [wanted.length, -1, undefined])
-        }
-        const seq = (from: number) => `seq ${from} ${from + 99_999}`
         const streamed = Effect.fnUntraced(function*(from: number) {
           const child = yield* spawner.spawn(sh(seq(from)))
           // The first chunk alone: a reader that stops loses nothing of what comes after it.
