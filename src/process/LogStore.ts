@@ -326,6 +326,10 @@ export interface LogStore {
   readonly problem: Effect.Effect<LogWriteError | undefined>
 }
 
+/** How long the start of a run that says nothing may wait to be written, and the end of one that did not. */
+const startMillis = 1_000
+const endMillis = 50
+
 const selectionOf = (options: QueryOptions): Selection => ({
   run: options.run,
   stream: options.stream === undefined ? undefined : streamNumber(options.stream),
@@ -415,10 +419,8 @@ export const make: (
     let lastRun = found.lastRun
 
     const mark = (kind: number, flags: number, run: number, time: number, value: number, signal: string): void => {
-      writer.append(
-        { kind, flags, run, time, length: 0, value, signal, parts: [] },
-        kind !== Kind.runStart && writer.hasFile
-      )
+      const withinMillis = kind !== Kind.runStart && writer.hasFile ? endMillis : startMillis
+      writer.append({ kind, flags, run, time, length: 0, value, signal }, [], withinMillis)
     }
     for (const { run, time } of found.unended) mark(Kind.runEnd, Flag.presumed, run, time, 0, "")
     yield* writer.settled

@@ -20,7 +20,7 @@ export const row = (figure: Figure): ReadonlyArray<string> => [
   String(figure.n),
   figure.unit,
   format(figure.ours),
-  Number.isNaN(ratio(figure)) ? "" : `${ratio(figure)!.toFixed(2)}x`,
+  Number.isFinite(ratio(figure)) ? `${ratio(figure)!.toFixed(2)}x` : "",
   Object.entries(figure.against).map(([name, value]) => `${name} ${format(value)}`).join(", "),
   figure.bounds.map((bound) => bound.text).join(", "),
   verdict(figure)

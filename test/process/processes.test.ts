@@ -28,6 +28,16 @@ const bytes = (...texts: ReadonlyArray<string>) => Stream.fromIterable(texts.map
 const args = (...words: ReadonlyArray<Command.Word>) =>
   Command.make(node, ["-e", "console.log(JSON.stringify(process.argv.slice(1)))", "--", ...words])
 
+/** Many lines, and what writes them. */
+const lines = (from: number) => Array.from({ length: 100_000 }, (_, index) => String(from + index))
+const seq = (from: number) => `seq ${from} ${from + 99_999}`
+
+/** By the first that is wrong: a hundred thousand are too many to be shown. */
+const same = (found: ReadonlyArray<string>, wanted: ReadonlyArray<string>) => {
+  const wrong = wanted.findIndex((line, index) => line !== found[index])
+  assert.deepStrictEqual([found.length, wrong, found[wrong]], [wanted.length, -1, undefined])
+}
+
 describe("Command: what a process gets", () => {
   real("arguments arrive as they are, whatever is in them", () =>
     Effect.gen(function*() {
@@ -211,6 +221,35 @@ describe("Command: descriptors", () => {
       assert.deepStrictEqual(yield* child.status, ExitStatus.Exited({ code: 0 }))
       yield* child.empty
     }))
+
+  real(
+    "of those that write much at the same time, each has its own output, whoever reads it",
+    () =>
+      Effect.gen(function*() {
+        const spawner = yield* Spawner
+        const streamed = Effect.fnUntraced(function*(from: number) {
+          const child = yield* spawner.spawn(sh(seq(from)))
+          // The first chunk alone: a reader that stops loses nothing of what comes after it.
+          const first = yield* Stream.runCollect(Stream.take(child.stdout, 1))
+          const chunks = [...first, ...(yield* Stream.runCollect(child.stdout))]
+          yield* child.empty
+          yield* child.release
+          same(Buffer.concat(chunks).toString().trimEnd().split("\n"), lines(from))
+        })
+        const stored = Effect.fnUntraced(function*(from: number) {
+          const job = yield* started(sh(`${seq(from)} & ${seq(from + 200_000)} >&2; wait`))
+          yield* job.wait
+          for (const [stream, first] of [["stdout", from], ["stderr", from + 200_000]] as const) {
+            const stored = yield* Stream.runCollect(job.logs!.query({ stream }))
+            same(stored.map(({ text }) => text), lines(first))
+          }
+        })
+        yield* Effect.all([streamed(1_000_000), streamed(2_000_000), stored(3_000_000), stored(4_000_000)], {
+          concurrency: "unbounded",
+          discard: true
+        })
+      })
+  )
 
   real("output that is ignored is not in the logs", () =>
     Effect.gen(function*() {

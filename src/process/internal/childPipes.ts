@@ -11,8 +11,7 @@
  */
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
-import { type PlatformError, systemError } from "effect/PlatformError"
+import type { PlatformError } from "effect/PlatformError"
 import type { ChildProcessHandle } from "effect/process/ChildProcessSpawner"
 import type * as Pull from "effect/Pull"
 import * as Stream from "effect/Stream"
@@ -20,6 +19,8 @@ import type { ChildProcess } from "node:child_process"
 import * as diagnostics from "node:diagnostics_channel"
 import { Socket } from "node:net"
 import type { Readable } from "node:stream"
+import { copyOf } from "./logBytes.ts"
+import { PipeReader, type Take } from "./pipeReader.ts"
 
 /** What a process writes. */
 export type Output = Stream.Stream<Uint8Array, PlatformError>
@@ -46,11 +47,17 @@ export const withPipes = <E, R>(spawn: Effect.Effect<ChildProcessHandle, E, R>):
     return Effect.ensuring(
       Effect.map(spawn, (handle): Piped => {
         const child = made.find(({ pid }) => pid === handle.pid)
+        const stdout = readerOf(child?.stdout, "stdout")
+        const stderr = readerOf(child?.stderr, "stderr")
         return {
           handle,
-          stdout: directly(child?.stdout, "stdout") ?? handle.stdout,
-          stderr: directly(child?.stderr, "stderr") ?? handle.stderr,
-          closePipes: Effect.sync(() => closeAll(child))
+          stdout: stdout === undefined ? handle.stdout : outputOf(stdout),
+          stderr: stderr === undefined ? handle.stderr : outputOf(stderr),
+          closePipes: Effect.sync(() => {
+            for (const pipe of child?.stdio ?? []) pipe?.destroy()
+            stdout?.close()
+            stderr?.close()
+          })
         }
       }),
       Effect.sync(() => diagnostics.unsubscribe(channel, onMade))
@@ -60,62 +67,51 @@ export const withPipes = <E, R>(spawn: Effect.Effect<ChildProcessHandle, E, R>):
 const isAboutChild = (message: unknown): message is { readonly process: ChildProcess } =>
   typeof message === "object" && message !== null && "process" in message
 
-const closeAll = (child: ChildProcess | undefined): void => {
-  for (const pipe of child?.stdio ?? []) pipe?.destroy()
-}
-
 /**
- * Takes a pipe away from who has been given it. Not if anything may have been read from it, which would be lost: that is
+ * Takes a pipe away from who has been given it. Not if anything has been read from it, which would be lost: that is
  * possible only if this fiber was made to wait since the process was started.
  */
-const directly = (pipe: Readable | null | undefined, name: string): Output | undefined => {
-  if (!(pipe instanceof Socket) || pipe.destroyed || pipe.bytesRead !== pipe.readableLength) return undefined
+const readerOf = (pipe: Readable | null | undefined, name: string): PipeReader | undefined => {
+  if (!(pipe instanceof Socket) || pipe.destroyed || pipe.bytesRead > 0) return undefined
   pipe.unpipe()
-  return outputOf(pipe, name)
+  return PipeReader.of(pipe, name)
 }
 
-/** So many bytes wait to be pulled, and what is read in one go, until the pipe is read no more. */
-const mostWaiting = 64 * 1024
+/** Reads without a stream, and without memory for each chunk: see `PipeReader.read`. */
+type Read<E> = (take: Take) => Effect.Effect<boolean, E>
 
-const nobody = (): void => {}
+const reads = new WeakMap<object, Read<PlatformError>>()
 
-/** Reads from now on, for one reader. */
-const outputOf = (pipe: Socket, name: string): Output => {
-  let waiting: Array<Uint8Array> = []
-  let size = 0
-  let end: Exit.Exit<never, PlatformError | Cause.Done> | undefined
-  let wake: () => void = nobody
-  const endWith = (exit: Exit.Exit<never, PlatformError | Cause.Done>): void => {
-    end ??= exit
-    wake()
+/** How a stream of bytes is read without detour, if it is an output that can be. */
+export const readOf = <E, R>(output: Stream.Stream<Uint8Array, E, R>): Read<E> | undefined =>
+  // What fails as it is read fails as its stream would.
+  reads.get(output) as Read<E> | undefined
+
+/** An output as a stream for anybody: its chunks are theirs. */
+const outputOf = (reader: PipeReader): Output => {
+  const pull: Pull.Pull<readonly [Uint8Array], PlatformError> = Effect.suspend(() => {
+    let chunk: Uint8Array | undefined
+    const one = reader.read((bytes) => {
+      chunk = copyOf(bytes)
+      return false
+    })
+    return Effect.flatMap(one, () => chunk === undefined ? Cause.done() : Effect.succeed([chunk] as const))
+  })
+  const output = Stream.fromPull(Effect.succeed(pull))
+  reads.set(output, (take) => reader.read(take))
+  return output
+}
+
+/** The same output, of which somebody hears what is read, while it is there. */
+export const overheard = (output: Output, hear: (bytes: Uint8Array) => void): Output => {
+  const heard = Stream.tap(output, (bytes) => Effect.sync(() => hear(bytes)))
+  const read = reads.get(output)
+  if (read !== undefined) {
+    reads.set(heard, (take) =>
+      read((bytes) => {
+        hear(bytes)
+        return take(bytes)
+      }))
   }
-  pipe.on("data", (chunk: Uint8Array) => {
-    waiting.push(chunk)
-    size += chunk.length
-    // Whoever waits takes it at once. Node itself resumes a pipe when the process ends, so it is stopped each time.
-    wake()
-    if (size >= mostWaiting) pipe.pause()
-  })
-  pipe.once("end", () => endWith(Exit.fail(Cause.Done())))
-  pipe.once("close", () => endWith(Exit.fail(Cause.Done())))
-  pipe.once(
-    "error",
-    (cause) => endWith(Exit.fail(systemError({ _tag: "Unknown", module: "ChildProcess", method: name, cause })))
-  )
-  pipe.resume()
-  const more = Effect.callback<void>((resume) => {
-    wake = () => {
-      wake = nobody
-      resume(Effect.void)
-    }
-  })
-  const pull: Pull.Pull<readonly [Uint8Array, ...Array<Uint8Array>], PlatformError> = Effect.suspend(() => {
-    const [first, ...others] = waiting
-    if (first === undefined) return end ?? Effect.andThen(more, pull)
-    waiting = []
-    size = 0
-    if (pipe.isPaused()) pipe.resume()
-    return Effect.succeed([first, ...others] as const)
-  })
-  return Stream.fromPull(Effect.succeed(pull))
+  return heard
 }

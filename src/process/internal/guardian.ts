@@ -81,6 +81,8 @@ interface Post {
   readonly entries: Set<string>
   /** How many entries the journal has. */
   lines: number
+  /** A token that was told with another line, for the next spawn: each line wakes the guardian. */
+  spare: string | undefined
 }
 
 let current: Post | undefined
@@ -198,10 +200,19 @@ const tokenPrefix = randomBytes(8).toString("hex")
 let tokens = 0
 
 const newToken = (post: Post): string => {
-  // Without users there is none to be had: whoever spawns now has outlived what it was to belong to.
-  if (post.child === undefined && post.users > 0 && now() >= post.retryAt) replace(post)
   const token = `${tokenPrefix}${(++tokens).toString(16).padStart(8, "0")}`
   post.entries.add(`?${token}`)
+  return token
+}
+
+/** A token that the guardian has been told. */
+const toldToken = (post: Post): string => {
+  // Without users there is none to be had: whoever spawns now has outlived what it was to belong to.
+  if (post.child === undefined && post.users > 0 && now() >= post.retryAt) replace(post)
+  const { spare } = post
+  post.spare = undefined
+  if (spare !== undefined) return spare
+  const token = newToken(post)
   write(post, `? ${token}\n`)
   return token
 }
@@ -209,7 +220,7 @@ const newToken = (post: Post): string => {
 /** Nothing is spawned before its token is safe. Other lines do not wait: what they say can be found by the token. */
 const prepare = (post: Post): Effect.Effect<string> =>
   Effect.suspend(() => {
-    const token = newToken(post)
+    const token = toldToken(post)
     if (!post.patient || !isBehind(post)) return Effect.succeed(token)
     return Effect.as(Effect.onInterrupt(delivered(post), () => Effect.sync(() => cancel(post, token))), token)
   })
@@ -221,7 +232,10 @@ const cancel = (post: Post, token: string): void => {
 const watch = (post: Post, token: string, target: string): void => {
   post.entries.delete(`?${token}`)
   post.entries.add(`+${target}`)
-  write(post, `+ ${token} ${target}\n`)
+  if (post.spare !== undefined) return write(post, `+ ${token} ${target}\n`)
+  post.spare = newToken(post)
+  post.lines++
+  write(post, `+ ${token} ${target}\n? ${post.spare}\n`)
 }
 
 const unwatch = (post: Post, target: string): void => {
@@ -247,7 +261,8 @@ const enter = Effect.fnUntraced(function*() {
     deaths: new Window(limit),
     context,
     entries: new Set<string>(),
-    lines: 0
+    lines: 0,
+    spare: undefined
   }
   if (post.child === undefined) {
     const error = start(post)
@@ -274,6 +289,8 @@ const leave = ({ post, targets }: User): Effect.Effect<void> =>
 const close = (post: Post): Effect.Effect<void> =>
   Effect.callback<void>((resume) => {
     if (current === post) current = undefined
+    if (post.spare !== undefined) cancel(post, post.spare)
+    post.spare = undefined
     const child = post.child
     post.child = undefined
     if (child === undefined) return resume(Effect.void)

@@ -1,23 +1,19 @@
 /**
- * A job's verbs in their order: one at a time, but for those that must not wait.
- *
- * No fiber runs while nothing is to be done. `busy` is the verb being carried out, in a fiber of the job's own, so that
- * whoever sent it may go away. What passes it: `Wait`, `Signal` and a `Stop` during a grace (which ends the grace), and
- * `DeleteNow` (which ends everything).
+ * What the verbs of a job do, one at a time, but for those that must not wait: `Wait`, `Signal` and a `Stop` during a
+ * grace (which ends the grace), and `DeleteNow` (which ends everything) pass the verb that is being carried out.
  */
-import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import type * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import * as Fiber from "effect/Fiber"
 import * as Command from "../Command.ts"
 import * as ExitStatus from "../ExitStatus.ts"
-import type { Done, JobError, NoOp, Outcome, State, Ticket } from "../Job.ts"
-import { HookFailed, JobDeleted, SpawnFailed, StillAlive, Superseded } from "../ProcessError.ts"
+import type { JobError, Outcome, State, Ticket } from "../Job.ts"
+import { HookFailed, JobDeleted, SpawnFailed, StillAlive } from "../ProcessError.ts"
 import type { Spawner } from "../Spawner.ts"
 import * as Verb from "../Verb.ts"
+import { done, type Entry, entryOf, failed, isStart, JobQueue, noop, type Subject } from "./jobQueue.ts"
 import * as Run from "./run.ts"
 
 /** What a job is made with. */
@@ -40,35 +36,11 @@ export interface Config {
   readonly onDeleted: Effect.Effect<void>
 }
 
-interface Entry {
-  readonly verb: Verb.Verb
-  readonly outcome: Deferred.Deferred<Outcome>
-  fiber: Fiber.Fiber<unknown, unknown> | undefined
-  step: Step
-  /** Its fiber is to be interrupted, which may not be known yet: it may be in its first step. */
-  isAborted: boolean
-  /** What came after it and is not to find it going on. */
-  supersededBy: Verb.Verb | undefined
-}
-
-/** How far a verb is: "ending" a run, of which a stop may take away the grace, or "spawning" one, which is not undone. */
-type Step = "waiting" | "begun" | "ending" | "spawning"
-
-/** Who waits for the end of the run: of the one that goes on, or of the one that this verb is to start. */
-interface Waiter {
-  readonly entry: Entry
-  after: Entry | undefined
-}
-
 const pending: State = { _tag: "Pending" }
 
-export class JobEngine {
+export class JobEngine implements Subject {
   private readonly config: Config
-  private readonly context: Context.Context<Spawner>
-  private readonly queue: Array<Entry> = []
-  private isPumping = false
-  private busy: Entry | undefined = undefined
-  private waiters: Array<Waiter> = []
+  private readonly verbs: JobQueue
   private readonly aborted = Deferred.makeUnsafe<void>()
   private phase: "open" | "closing" | "deleted" = "open"
   private current: Run.Run | undefined = undefined
@@ -78,7 +50,7 @@ export class JobEngine {
 
   constructor(config: Config, context: Context.Context<Spawner>) {
     this.config = config
-    this.context = context
+    this.verbs = new JobQueue(this, context)
   }
 
   /** The run that goes on. */
@@ -90,11 +62,15 @@ export class JobEngine {
     return this.phase === "open"
   }
 
+  onError(error: JobError): Effect.Effect<void> {
+    return this.config.onError(error)
+  }
+
   private get view(): Verb.View {
     return { command: this.config.command, current: this.state, previous: this.previous }
   }
 
-  private get name(): string {
+  get name(): string {
     return Command.show(this.config.command)
   }
 
@@ -102,14 +78,7 @@ export class JobEngine {
 
   /** Takes a verb; what becomes of it is told by the ticket. */
   send(verb: Verb.Verb): Ticket {
-    const entry: Entry = {
-      verb,
-      outcome: Deferred.makeUnsafe(),
-      fiber: undefined,
-      step: "waiting",
-      isAborted: false,
-      supersededBy: undefined
-    }
+    const entry = entryOf(verb)
     this.accept(entry)
     return { verb, outcome: Deferred.await(entry.outcome) }
   }
@@ -119,134 +88,41 @@ export class JobEngine {
     if (this.phase !== "open") return this.acceptLate(entry)
     switch (verb._tag) {
       case "DeleteNow":
-        return this.detach(entry, Effect.map(this.close("now"), (ended) => done(verb, ended)))
+        return this.verbs.detach(entry, Effect.map(this.close("now"), (ended) => done(verb, ended)))
       case "Wait":
-        return this.wait(entry)
+        return this.verbs.wait(entry)
       case "Signal":
-        if (this.busy?.step === "ending") return this.detach(entry, this.signal(verb))
+        if (this.verbs.busy?.step === "ending") return this.verbs.detach(entry, this.signal(verb))
         break
       case "Stop":
-        if (this.busy?.step === "ending" && this.current !== undefined) return this.stopNow(entry, this.current)
+        if (this.verbs.busy?.step === "ending" && this.current !== undefined) return this.stopNow(entry, this.current)
         break
       default:
         break
     }
-    this.queue.push(entry)
-    this.pump()
+    this.verbs.push(entry)
   }
 
   /** The job is being deleted, or is. */
   private acceptLate(entry: Entry): void {
     const { verb } = entry
     const isDelete = verb._tag === "Delete" || verb._tag === "DeleteNow"
-    if (verb._tag === "Wait" && this.current !== undefined) return this.wait(entry)
-    if (!isDelete) return this.tell(entry, this.deleted(verb))
-    if (this.phase === "deleted") return this.tell(entry, noop(verb, "already deleted"))
-    if (verb._tag === "Delete") this.wait(entry)
-    else this.detach(entry, Effect.map(this.close("now"), (ended) => done(verb, ended)))
+    if (verb._tag === "Wait" && this.current !== undefined) return this.verbs.wait(entry)
+    if (!isDelete) return this.verbs.tell(entry, this.verbs.deleted(verb))
+    if (this.phase === "deleted") return this.verbs.tell(entry, noop(verb, "already deleted"))
+    if (verb._tag === "Delete") this.verbs.wait(entry)
+    else this.verbs.detach(entry, Effect.map(this.close("now"), (ended) => done(verb, ended)))
   }
 
   /** Takes away the grace, and the start that was to come after it: who says stop last finds nothing running. */
   private stopNow(entry: Entry, run: Run.Run): void {
-    this.supersede(entry.verb)
-    this.detach(entry, Effect.map(run.kill, (ended) => done(entry.verb, ended)))
-  }
-
-  /** Takes back every start that has not begun to spawn. */
-  private supersede(by: Verb.Verb): void {
-    const { busy, queue } = this
-    if (busy !== undefined && isStart(busy.verb)) busy.supersededBy = by
-    for (const other of queue.filter(({ verb }) => isStart(verb))) {
-      queue.splice(queue.indexOf(other), 1)
-      this.tell(other, this.superseded(other.verb, by))
-    }
-  }
-
-  /** Carries out what is in the queue, one verb after the other. */
-  private pump(): void {
-    // A verb that is carried out in the same instant comes back here: a loop, not a deeper and deeper stack.
-    if (this.isPumping) return
-    this.isPumping = true
-    while (this.busy === undefined && this.queue.length > 0) {
-      const entry = this.queue.shift()!
-      this.busy = entry
-      entry.step = "begun"
-      this.detach(entry, this.perform(entry), () => {
-        if (this.busy === entry) this.busy = undefined
-        this.pump()
-      })
-    }
-    this.isPumping = false
-  }
-
-  /** Carries out a verb in a fiber of its own; its outcome is told last. */
-  private detach(entry: Entry, effect: Effect.Effect<Outcome, never, Spawner>, after?: () => void): void {
-    const fiber = Effect.runForkWith(this.context)(effect)
-    entry.fiber = fiber
-    if (entry.isAborted) fiber.interruptUnsafe()
-    fiber.addObserver((exit) => {
-      this.tell(entry, Exit.isSuccess(exit) ? exit.value : this.broken(entry, exit.cause))
-      after?.()
-    })
-  }
-
-  /** Tells the outcome, once, to whoever holds the ticket, and an error to the sink as well. */
-  private tell(entry: Entry, outcome: Outcome): void {
-    if (!Deferred.doneUnsafe(entry.outcome, Exit.succeed(outcome))) return
-    if (outcome._tag === "Failed") this.report(outcome.error)
-    for (const waiter of this.waiters) if (waiter.after === entry) waiter.after = undefined
-    if (this.current === undefined) this.answerWaiters()
-  }
-
-  private report(error: JobError): void {
-    // In a turn of its own: a sink that sends a verb which fails at once must not keep everything else from running.
-    Effect.runForkWith(this.context)(Effect.andThen(Effect.yieldNow, Effect.suspend(() => this.config.onError(error))))
-  }
-
-  /** It was interrupted because the job ends; anything else is somebody's code that died. */
-  private broken(entry: Entry, cause: Cause.Cause<never>): Outcome {
-    return entry.isAborted || Cause.hasInterruptsOnly(cause)
-      ? this.deleted(entry.verb)
-      : failed(entry.verb, new HookFailed({ command: this.name, hook: "run", cause }))
-  }
-
-  private deleted(verb: Verb.Verb): Outcome {
-    return failed(verb, new JobDeleted({ command: this.name, verb: Verb.show(verb) }))
-  }
-
-  private superseded(verb: Verb.Verb, by: Verb.Verb): Outcome {
-    return failed(verb, new Superseded({ command: this.name, verb: Verb.show(verb), by: Verb.show(by) }))
-  }
-
-  // ------------------------------------------------------------------------------------------------- waiting
-
-  private wait(entry: Entry): void {
-    const starting = this.current === undefined
-      ? this.queue.findLast(({ verb }) => isStart(verb)) ?? this.starting
-      : undefined
-    this.waiters.push({ entry, after: starting })
-    if (this.current === undefined) this.answerWaiters()
-  }
-
-  /** What is being carried out and may start a run. */
-  private get starting(): Entry | undefined {
-    return this.busy !== undefined && isStart(this.busy.verb) ? this.busy : undefined
-  }
-
-  /** Answers those for whom no run goes on and none is to come. */
-  private answerWaiters(): void {
-    const { state } = this
-    const ready = this.waiters.filter(({ after }) => after === undefined)
-    if (ready.length === 0) return
-    this.waiters = this.waiters.filter(({ after }) => after !== undefined)
-    for (const { entry } of ready) {
-      this.tell(entry, state._tag === "Finished" ? done(entry.verb, state) : noop(entry.verb, "never ran"))
-    }
+    this.verbs.supersede(entry.verb)
+    this.verbs.detach(entry, Effect.map(run.kill, (ended) => done(entry.verb, ended)))
   }
 
   // ------------------------------------------------------------------------------------------- carrying them out
 
-  private perform(entry: Entry): Effect.Effect<Outcome, never, Spawner> {
+  perform(entry: Entry): Effect.Effect<Outcome, never, Spawner> {
     const { verb } = entry
     switch (verb._tag) {
       case "Start":
@@ -293,8 +169,8 @@ export class JobEngine {
   private startUnlessGivenUp(entry: Entry): Effect.Effect<Outcome, never, Spawner> {
     return Effect.suspend(() => {
       entry.step = "begun"
-      if (this.phase !== "open") return Effect.succeed(this.deleted(entry.verb))
-      if (entry.supersededBy !== undefined) return Effect.succeed(this.superseded(entry.verb, entry.supersededBy))
+      if (this.phase !== "open") return Effect.succeed(this.verbs.deleted(entry.verb))
+      if (entry.supersededBy !== undefined) return Effect.succeed(this.verbs.superseded(entry.verb, entry.supersededBy))
       return this.start(entry)
     })
   }
@@ -336,7 +212,7 @@ export class JobEngine {
       return {
         read: attached.read,
         onEnd: (ended) => Effect.andThen(attached.onEnd(ended), Effect.sync(() => this.ended(run, ended))),
-        onSignalFailed: (error) => Effect.sync(() => this.report(error))
+        onSignalFailed: (error) => Effect.sync(() => this.verbs.report(error))
       }
     })
   }
@@ -346,7 +222,7 @@ export class JobEngine {
     this.last = run
     const { endedAt, forced, startedAt, status, survivors } = ended
     this.to({ _tag: "Finished", status, startedAt, endedAt, forced, survivors })
-    this.answerWaiters()
+    this.verbs.answerWaiters()
   }
 
   private to(state: State): void {
@@ -411,19 +287,14 @@ export class JobEngine {
     return Effect.gen({ self: this }, function*() {
       if (this.phase === "open") {
         this.phase = "closing"
-        for (const entry of this.queue.splice(0)) {
-          this.tell(
-            entry,
-            entry.verb._tag === "Delete" ? noop(entry.verb, "already deleted") : this.deleted(entry.verb)
-          )
-        }
-        yield* this.abort
+        this.verbs.refuseAll()
+        yield* this.verbs.abort
         Deferred.doneUnsafe(this.aborted, Exit.void)
       }
       // Whoever comes later must not overlook a run that is just being started either.
       yield* Deferred.await(this.aborted)
       const ended = this.current === undefined ? undefined : yield* this.end(this.current, how)
-      this.answerWaiters()
+      this.verbs.answerWaiters()
       if (this.phase === "closing") {
         this.phase = "deleted"
         yield* this.config.onDeleted
@@ -437,8 +308,10 @@ export class JobEngine {
    * which ends when this is interrupted, or asked for again. How the run ended, if there was one.
    */
   readonly halt: Effect.Effect<Run.Ended | undefined> = Effect.gen({ self: this }, function*() {
-    this.supersede(Verb.stop())
-    if (this.busy !== undefined && isStart(this.busy.verb) && this.busy.step !== "ending") yield* this.abort
+    this.verbs.supersede(Verb.stop())
+    if (this.verbs.busy !== undefined && isStart(this.verbs.busy.verb) && this.verbs.busy.step !== "ending") {
+      yield* this.verbs.abort
+    }
     const { current } = this
     if (current === undefined) return undefined
     return current.isStopping()
@@ -451,26 +324,7 @@ export class JobEngine {
     // A grace that has begun is not cut short, nor does it begin anew.
     return run.isEnding() ? run.ended : run.stop(this.config.toStop({}))
   }
-
-  /** Gives up what is being carried out. */
-  private readonly abort: Effect.Effect<void> = Effect.suspend(() => {
-    const { busy } = this
-    if (busy === undefined) return Effect.void
-    // It ends the run, as is to be done now, and is told so.
-    if (busy.step === "ending" || busy.verb._tag === "Delete") return Effect.void
-    // What has been started is not to be lost sight of.
-    if (busy.step === "spawning" && busy.fiber !== undefined) return Effect.asVoid(Fiber.await(busy.fiber))
-    // Somebody else's code, of which nobody knows how long it takes to be interrupted.
-    const by = busy.supersededBy
-    this.tell(busy, by === undefined ? this.deleted(busy.verb) : this.superseded(busy.verb, by))
-    busy.isAborted = true
-    busy.fiber?.interruptUnsafe()
-    return Effect.void
-  })
 }
-
-const isStart = (verb: Verb.Verb): boolean =>
-  verb._tag === "Start" || verb._tag === "Restart" || verb._tag === "TryRestart"
 
 const neverRan = (error: SpawnFailed, now: number): State => ({
   _tag: "Finished",
@@ -480,15 +334,3 @@ const neverRan = (error: SpawnFailed, now: number): State => ({
   forced: false,
   survivors: []
 })
-
-const done = (verb: Verb.Verb, ended?: Omit<Run.Ended, "startedAt" | "endedAt" | "isCut">): Done => ({
-  _tag: "Done",
-  verb: Verb.show(verb),
-  status: ended?.status,
-  forced: ended?.forced ?? false,
-  survivors: ended?.survivors ?? []
-})
-
-const noop = (verb: Verb.Verb, reason: NoOp["reason"]): NoOp => ({ _tag: "NoOp", verb: Verb.show(verb), reason })
-
-const failed = (verb: Verb.Verb, error: JobError): Outcome => ({ _tag: "Failed", verb: Verb.show(verb), error })

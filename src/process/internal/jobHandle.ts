@@ -15,6 +15,7 @@ import type * as Messages from "../Messages.ts"
 import { InputClosed, NotRunning, OutputCut, SpawnFailed } from "../ProcessError.ts"
 import type { Spawner } from "../Spawner.ts"
 import * as Verb from "../Verb.ts"
+import { overheard } from "./childPipes.ts"
 import { type Config, JobEngine } from "./jobEngine.ts"
 import { LastWords } from "./lastWords.ts"
 import * as record from "./jobRecord.ts"
@@ -214,7 +215,7 @@ export class Handle implements Config {
   /** Its output and its messages, to their ends. */
   private read(line: Line): Effect.Effect<void> {
     const { stdout } = line.run.process
-    const stderr = Stream.mapArray(line.run.process.stderr, line.lastWords.hear)
+    const stderr = overheard(line.run.process.stderr, line.lastWords.hear)
     const { logs } = this
     const output = logs === undefined
       ? [Stream.runDrain(stdout), Stream.runDrain(stderr)]

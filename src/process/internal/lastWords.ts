@@ -2,6 +2,7 @@
  * What a process wrote last: kept in memory, so that its failure can tell it without a look into files.
  */
 import { stripVTControlCharacters } from "node:util"
+import { copyOf } from "./logBytes.ts"
 
 /** So many lines, and so much of each. */
 const lines = 5
@@ -13,15 +14,10 @@ export class LastWords {
   private kept: ReadonlyArray<Uint8Array> = []
   private size = 0
 
-  /** Takes what was read, and returns it. */
-  readonly hear = <A extends ReadonlyArray<Uint8Array>>(chunks: A): A => {
-    for (const chunk of chunks) this.keep(chunk)
-    return chunks
-  }
-
-  private keep(chunk: Uint8Array): void {
+  /** Takes what was read. */
+  readonly hear = (chunk: Uint8Array): void => {
     // A copy: a part of a large chunk would keep all of that.
-    const last = chunk.length > capacity ? chunk.slice(-capacity) : chunk.slice()
+    const last = copyOf(chunk.length > capacity ? chunk.subarray(-capacity) : chunk)
     let excess = this.size + last.length - capacity
     let first = 0
     while (first < this.kept.length && excess >= this.kept[first]!.length) excess -= this.kept[first++]!.length

@@ -3,9 +3,6 @@
  *
  * Floor 3.
  */
-
-import * as Effect from "effect/Effect"
-
 const lineFeed = 10
 
 /** Four at a time and one sum for up to 255 of these: a quarter of the time of a loop over bytes. */
@@ -51,30 +48,6 @@ const fill = (parts: ReadonlyArray<Uint8Array>, bytes: Uint8Array): Uint8Array =
 /** The parts as one. */
 export const join = (parts: ReadonlyArray<Uint8Array>, length: number): Uint8Array =>
   parts.length === 1 ? parts[0]! : fill(parts, new Uint8Array(length))
-
-/**
- * One large buffer for all stores that write one after the other: a new one for each write costs more than the writing,
- * in garbage collections that memory outside of the heap brings about.
- */
-const spare: { buffer: Uint8Array | undefined } = { buffer: undefined }
-export const spareBytes: number = 1024 * 1024
-
-/** As `join`, for as long as `use` takes. */
-export const withJoined = <A, E, R>(
-  parts: ReadonlyArray<Uint8Array>,
-  length: number,
-  use: (bytes: Uint8Array) => Effect.Effect<A, E, R>
-): Effect.Effect<A, E, R> => {
-  if (parts.length === 1 || length > spareBytes || length < 16 * 1024) return use(join(parts, length))
-  const buffer = spare.buffer ?? new Uint8Array(spareBytes)
-  spare.buffer = undefined
-  return Effect.ensuring(
-    use(fill(parts, buffer.subarray(0, length))),
-    Effect.sync(() => {
-      spare.buffer = buffer
-    })
-  )
-}
 
 /** A copy that keeps no larger buffer alive. */
 export const copyOf = (bytes: Uint8Array): Uint8Array => new Uint8Array(bytes)

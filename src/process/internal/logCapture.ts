@@ -9,6 +9,7 @@ import * as Fiber from "effect/Fiber"
 import * as Latch from "effect/Latch"
 import * as Stream from "effect/Stream"
 import type { LogStore } from "../LogStore.ts"
+import { readOf } from "./childPipes.ts"
 import { LogWriteError } from "./logErrors.ts"
 import { streamNumber } from "./logRecord.ts"
 import { LineSplitter } from "./logSplitter.ts"
@@ -40,23 +41,34 @@ export const makeCapture = (writer: LogWriter, options: CaptureOptions): LogStor
       maxRecord,
       maxHeld: Math.min(mostHeld, maxRecord)
     })
-    const closed = new LogWriteError({ name, path: directory, reason: "closed", unwritten: 0, cause: undefined })
+    const closed = () => new LogWriteError({ name, path: directory, reason: "closed", unwritten: 0, cause: undefined })
+    let isTaken = true
     const check = Effect.suspend(() =>
-      writer.failures !== before ? Effect.fail(writer.lastFailure!) : writer.closed ? Effect.fail(closed) : Effect.void
+      writer.failures !== before
+        ? Effect.fail(writer.lastFailure!)
+        : writer.closed || !isTaken
+        ? Effect.fail(closed())
+        : Effect.void
     )
+    const room = Effect.suspend(() => isTaken && writer.isFull ? Effect.andThen(writer.room(before), check) : check)
 
     let isSilent = true
-    const store = (chunks: ReadonlyArray<Uint8Array>) => {
-      const time = now()
+    /** Takes what was read; whether there is room for more. */
+    const take = (chunk: Uint8Array): boolean => {
       isSilent = false
-      let isTaken = true
-      for (const chunk of chunks) isTaken = splitter.push(chunk, time) && isTaken
-      if (!isTaken) return Effect.fail(closed)
-      return writer.isFull ? Effect.andThen(writer.room(before), check) : check
+      isTaken = splitter.push(chunk, now()) && isTaken
+      return isTaken && !writer.isFull && writer.failures === before
     }
+    const read = readOf(bytes)
+    const store = read === undefined
+      ? Stream.runForEachArray(bytes, (chunks) => {
+        for (const chunk of chunks) take(chunk)
+        return room
+      })
+      : Effect.asVoid(Effect.repeat(Effect.tap(read(take), () => room), { until: (isEnd) => isEnd }))
 
     const partial = yield* Effect.forkChild(showPartialLines(splitter, now, partialAfter))
-    const exit = yield* Stream.runForEachArray(bytes, store).pipe(
+    const exit = yield* store.pipe(
       // Also when interrupted: what was read is stored.
       Effect.ensuring(Effect.suspend(() => {
         splitter.finish(now())

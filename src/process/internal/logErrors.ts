@@ -3,8 +3,10 @@
  *
  * Floor 3.
  */
+import * as Cause from "effect/Cause"
 import * as Data from "effect/Data"
-import type { PlatformError } from "effect/PlatformError"
+import * as Option from "effect/Option"
+import { type PlatformError, systemError } from "effect/PlatformError"
 import type { Tagged } from "../../internal/tagged.ts"
 
 /** The code and the words of the operating system, such as "ENOSPC: no space left on device, write". */
@@ -59,3 +61,10 @@ export class LogReadError extends LogReadErrorBase {
     }). Check that the file is there and readable; what is written next is not affected.`
   }
 }
+
+/** A file system that breaks is treated like a disk that does: whoever waits for it must hear of it. */
+export const errorOf = (cause: Cause.Cause<PlatformError>): PlatformError =>
+  Option.getOrElse(
+    Cause.findErrorOption(cause),
+    () => systemError({ _tag: "Unknown", module: "LogStore", method: "write", cause: Cause.squash(cause) })
+  )

@@ -5,8 +5,8 @@
  * Floor 3.
  */
 import { copyOf, countLines, join } from "./logBytes.ts"
-import { Flag, Kind } from "./logRecord.ts"
-import type { Item, LogWriter } from "./logWriter.ts"
+import { Flag, Kind, type LogRecord } from "./logRecord.ts"
+import type { LogWriter } from "./logWriter.ts"
 
 const lineFeed = 10
 const lineEnd = Uint8Array.of(lineFeed)
@@ -109,7 +109,7 @@ export class LineSplitter {
   }
 
   private queuePiece(parts: Array<Uint8Array>, length: number, time: number): boolean {
-    const isTaken = this.writer.append(this.item(Kind.piece, 0, parts, length, 0, time))
+    const isTaken = this.writer.append(this.record(Kind.piece, 0, length, 0, time), parts)
     this.continues = true
     return isTaken
   }
@@ -121,34 +121,27 @@ export class LineSplitter {
     flags: number,
     time: number
   ): boolean {
-    const last = this.writer.open
+    const last = this.writer.open(length)
     if (last !== undefined && flags === 0 && !this.continues && this.canGrow(last, length, time)) {
       this.writer.grow(last, parts, length, lines)
       return true
     }
-    const isTaken = this.writer.append(this.item(Kind.lines, flags, parts, length, lines, time))
+    const isTaken = this.writer.append(this.record(Kind.lines, flags, length, lines, time), parts)
     this.continues = false
     return isTaken
   }
 
   /** Many small writes within a millisecond need but one record. */
-  private canGrow(last: Item, length: number, time: number): boolean {
+  private canGrow(last: LogRecord, length: number, time: number): boolean {
     const { maxRecord, run, stream } = this.options
     return last.kind === Kind.lines && last.run === run && last.time === time &&
       (last.flags & ~Flag.continues) === stream
       && last.length + length <= maxRecord
   }
 
-  private item(
-    kind: number,
-    flags: number,
-    parts: Array<Uint8Array>,
-    length: number,
-    value: number,
-    time: number
-  ): Item {
+  private record(kind: number, flags: number, length: number, value: number, time: number): LogRecord {
     const { run, stream } = this.options
     const continues = this.continues ? Flag.continues : 0
-    return { kind, flags: stream | flags | continues, run, time, length, value, signal: "", parts }
+    return { kind, flags: stream | flags | continues, run, time, length, value, signal: "" }
   }
 }

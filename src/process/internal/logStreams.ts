@@ -73,7 +73,7 @@ export const snapshot = (writer: LogWriter): Snapshot => ({
     segment,
     bound: { records: segment.records, bytes: segment.bytes }
   })),
-  openLines: new Set(writer.openLines),
+  openLines: new Set(writer.live.openLines),
   end: writer.end
 })
 

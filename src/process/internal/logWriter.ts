@@ -7,17 +7,14 @@
  *
  * Floor 3.
  */
-import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import * as Latch from "effect/Latch"
-import * as Option from "effect/Option"
-import { type PlatformError, systemError } from "effect/PlatformError"
-import { spareBytes, withJoined } from "./logBytes.ts"
-import { LogWriteError } from "./logErrors.ts"
+import type { PlatformError } from "effect/PlatformError"
+import { errorOf, LogWriteError } from "./logErrors.ts"
 import {
   closeSegment,
   emptyExtent,
@@ -27,20 +24,10 @@ import {
   type Segment,
   type WritableSegment
 } from "./logFiles.ts"
-import { encodeAll, Flag, isOutput, keyOf, Kind, type LogRecord, recordSize } from "./logRecord.ts"
+import { LogLive } from "./logLive.ts"
+import { type Item, LogQueue } from "./logQueue.ts"
+import { encodeAll, Kind, type LogRecord, recordSize } from "./logRecord.ts"
 import { Waiters } from "./logWaiters.ts"
-
-/** One record to be written, and for output its bytes. */
-export interface Item {
-  readonly kind: number
-  readonly flags: number
-  readonly run: number
-  readonly time: number
-  length: number
-  value: number
-  readonly signal: string
-  readonly parts: Array<Uint8Array>
-}
 
 export interface WriterOptions {
   readonly maxFileSize: number
@@ -70,21 +57,13 @@ export interface Found {
   readonly lines: number
 }
 
-/** A file system that breaks is treated like a disk that does: whoever waits for it must hear of it. */
-const errorOf = (cause: Cause.Cause<PlatformError>): PlatformError =>
-  Option.getOrElse(
-    Cause.findErrorOption(cause),
-    () => systemError({ _tag: "Unknown", module: "LogStore", method: "write", cause: Cause.squash(cause) })
-  )
-
 const firstDelay = 100
 const longestDelay = 5_000
-const laterMillis = 1_000
 
 export class LogWriter {
   readonly segments: Array<Segment>
-  /** Lines of which only a piece is stored so far, by run and stream. */
-  readonly openLines: Set<number> = new Set()
+  /** What is open at the end of what is written. */
+  readonly live: LogLive
   /** Where a follower that wants everything from now on begins. */
   end: Position
   closed = false
@@ -96,22 +75,18 @@ export class LogWriter {
   private readonly files: LogFiles
   private readonly options: WriterOptions
   private readonly run: (effect: Effect.Effect<void>) => Fiber.Fiber<void>
-  private readonly queue: Array<Item> = []
-  private queuedBytes = 0
-  private inFlight = 0
+  private readonly queue = new LogQueue()
   private appended = 0
   private written = 0
   private running = false
   /** Will begin to write what is not urgent. */
-  private later: Fiber.Fiber<void> | undefined = undefined
+  private later: { readonly fiber: Fiber.Fiber<void>; readonly millis: number } | undefined = undefined
   private closing = false
   private readonly hurry = Latch.makeUnsafe(false)
   private active: WritableSegment | undefined = undefined
   private resumable: boolean
-  private lastRun: number
   /** The start of a run for which it was looked whether the files are still there. */
   private lookedFor: Item | undefined = undefined
-  private readonly liveRuns = new Map<number, LogRecord>()
   private readonly pins = new Map<number, number>()
   private readonly waiters = new Waiters()
 
@@ -121,7 +96,7 @@ export class LogWriter {
     this.run = Effect.runForkWith(context)
     this.segments = found.segments
     this.resumable = found.intact
-    this.lastRun = found.lastRun
+    this.live = new LogLive(found.lastRun)
     const last = found.segments.at(-1)
     this.end = {
       segment: last?.number ?? 0,
@@ -133,16 +108,15 @@ export class LogWriter {
   }
 
   /**
-   * Queues it. Nothing is taken any more once the store is closed. What is not urgent is written with what comes next,
-   * or a little later: a hundred processes that start say little.
+   * Queues it, and for output a copy of its bytes. Nothing is taken any more once the store is closed. What is not urgent
+   * is written with what comes next, or so many ms later: a hundred processes that start or end say little.
    */
-  append(item: Item, isUrgent: boolean = true): boolean {
+  append(record: LogRecord, parts: ReadonlyArray<Uint8Array> = [], withinMillis: number = 0): boolean {
     if (this.closing) return false
-    this.queue.push(item)
-    this.queuedBytes += item.length
+    this.queue.push(record, parts)
     this.appended++
-    if (isUrgent) this.start()
-    else this.later ??= this.run(Effect.andThen(Effect.sleep(laterMillis), Effect.sync(() => this.start())))
+    if (withinMillis === 0) this.start()
+    else if (!this.running && withinMillis < (this.later?.millis ?? Infinity)) this.startWithin(withinMillis)
     return true
   }
 
@@ -151,28 +125,31 @@ export class LogWriter {
     return this.active !== undefined
   }
 
+  private startWithin(millis: number): void {
+    this.later?.fiber.interruptUnsafe()
+    const fiber = this.run(Effect.andThen(Effect.sleep(millis), Effect.sync(() => this.start())))
+    this.later = { fiber, millis }
+  }
+
   private start(): void {
-    if (this.running || this.queue.length === 0) return
-    this.later?.interruptUnsafe()
+    if (this.running || this.queue.isEmpty) return
+    this.later?.fiber.interruptUnsafe()
     this.later = undefined
     this.running = true
     this.run(this.drain)
   }
 
-  /** The item that was queued last, while more can still be added to it. */
-  get open(): Item | undefined {
-    return this.queue.length > this.inFlight ? this.queue.at(-1) : undefined
+  /** The item that was queued last, while so many bytes can still be added to it. */
+  open(length: number): Item | undefined {
+    return this.queue.open(length)
   }
 
   grow(item: Item, parts: ReadonlyArray<Uint8Array>, length: number, lines: number): void {
-    item.parts.push(...parts)
-    item.length += length
-    item.value += lines
-    this.queuedBytes += length
+    this.queue.grow(item, parts, length, lines)
   }
 
   get isFull(): boolean {
-    return this.queuedBytes >= this.options.maxBuffered
+    return this.queue.bytes >= this.options.maxBuffered
   }
 
   /** Waits until the queue has room again, or output was given up since. */
@@ -241,13 +218,13 @@ export class LogWriter {
   // Begins a turn later, so that whatever is queued in one turn is one write.
   private readonly drain: Effect.Effect<void> = Effect.yieldNow.pipe(
     Effect.andThen(Effect.whileLoop({
-      while: () => this.queue.length > 0,
+      while: () => !this.queue.isEmpty,
       body: () => this.persist,
       step: () => undefined
     })),
     Effect.andThen(Effect.sync(() => {
       // Something may have been queued between the last look and this one.
-      this.running = this.queue.length > 0
+      this.running = !this.queue.isEmpty
       if (this.running) this.run(this.drain)
       else this.wake()
     }))
@@ -278,12 +255,10 @@ export class LogWriter {
   }
 
   private giveUp(cause: PlatformError): Effect.Effect<void> {
-    const error = this.failure(cause, "failed", this.queuedBytes)
+    const error = this.failure(cause, "failed", this.queue.bytes)
     this.lastFailure = error
     this.failures++
-    this.queue.length = 0
-    this.queuedBytes = 0
-    this.inFlight = 0
+    this.queue.clear()
     this.written = this.appended
     this.wake()
     return Effect.andThen(this.options.report(error), this.cut)
@@ -301,12 +276,12 @@ export class LogWriter {
   private step(): Effect.Effect<void, PlatformError> {
     const active = this.active
     if (active === undefined) return this.resumable ? this.resume : this.rotate
-    const head = this.queue[0]!
+    const head = this.queue.head!
     if (head.kind === Kind.runStart && this.lookedFor !== head) return this.look(active, head)
     const { segment } = active
     const bytes = head.length
     // An empty segment takes one record, whatever its size.
-    const isEmpty = bytes > 0 ? segment.bytes === 0 : segment.records <= 1 + this.liveRuns.size
+    const isEmpty = bytes > 0 ? segment.bytes === 0 : segment.records <= 1 + this.live.count
     return isEmpty || this.fits(segment, bytes, 1) ? this.write(active) : this.rotate
   }
 
@@ -323,35 +298,17 @@ export class LogWriter {
       (segment.records + records) * recordSize <= Math.max(this.options.maxFileSize, recordSize * 64)
   }
 
-  /** How many items from the head of the queue go into the next write. */
-  private batch(segment: Segment): number {
-    let count = 1
-    let bytes = this.queue[0]!.length
-    while (count < this.queue.length) {
-      bytes += this.queue[count]!.length
-      if (bytes > spareBytes || !this.fits(segment, bytes, count + 1)) break
-      count++
+  private readonly write = Effect.fnUntraced({ self: this }, function*({ index, log, segment }: WritableSegment) {
+    const { bytes, items } = this.queue.next((bytes, records) => this.fits(segment, bytes, records))
+    yield* index.seek(BigInt(segment.records * recordSize), "start")
+    yield* index.writeAll(encodeAll(items))
+    if (bytes.length > 0) {
+      yield* log.seek(BigInt(segment.bytes), "start")
+      yield* log.writeAll(bytes)
     }
-    return count
-  }
-
-  private readonly write = Effect.fnUntraced({ self: this }, function*(active: WritableSegment) {
-    const count = this.batch(active.segment)
-    const items = this.queue.slice(0, count)
-    this.inFlight = count
-    const parts = items.flatMap((item) => item.parts)
-    const length = items.reduce((sum, item) => sum + item.length, 0)
-    yield* active.index.seek(BigInt(active.segment.records * recordSize), "start")
-    yield* active.index.writeAll(encodeAll(items))
-    if (length > 0) {
-      yield* active.log.seek(BigInt(active.segment.bytes), "start")
-      yield* withJoined(parts, length, (bytes) => active.log.writeAll(bytes))
-    }
-    this.queue.splice(0, count)
-    this.inFlight = 0
-    this.queuedBytes -= length
-    this.written += count
-    this.commit(active.segment, items, length)
+    this.queue.done()
+    this.written += items.length
+    this.commit(segment, items, bytes.length)
   })
 
   private commit(segment: Segment, items: ReadonlyArray<LogRecord>, length: number): void {
@@ -359,7 +316,7 @@ export class LogWriter {
     for (const item of items) {
       extend(segment.extent!, item.run, item.time)
       if (item.kind === Kind.lines) lines += item.value
-      this.note(item)
+      this.live.note(item)
     }
     segment.records += items.length
     segment.bytes += length
@@ -371,20 +328,6 @@ export class LogWriter {
       lines: this.end.lines + lines
     }
     this.wake()
-  }
-
-  private note(record: LogRecord): void {
-    if (record.run > this.lastRun) this.lastRun = record.run
-    if (record.kind === Kind.runStart) this.liveRuns.set(record.run, record)
-    else if (record.kind === Kind.runEnd) this.noteEnd(record)
-    else if (record.kind === Kind.piece) this.openLines.add(keyOf(record))
-    else if (isOutput(record)) this.openLines.delete(keyOf(record))
-  }
-
-  private noteEnd(record: LogRecord): void {
-    this.liveRuns.delete(record.run)
-    if ((record.flags & Flag.presumed) === 0) return
-    for (const key of this.openLines) if (Math.floor(key / 4) === record.run) this.openLines.delete(key)
   }
 
   private readonly resume: Effect.Effect<void, PlatformError> = Effect.suspend(() =>
@@ -406,16 +349,17 @@ export class LogWriter {
     const number = (this.segments.at(-1)?.number ?? 0) + 1
     const time = yield* Clock.currentTimeMillis
     const segment: Segment = { number, records: 0, bytes: 0, extent: emptyExtent() }
-    const live = Array.from(this.liveRuns.values(), (record) => ({ ...record, flags: record.flags | Flag.repeated }))
+    const { lastRun, openLines, starts } = this.live
     const previous = this.active
     this.active = yield* openToWrite(this.files, segment, "w+", (index) =>
       index.writeAll(
-        encodeAll(live, { lastRun: this.lastRun, time, bytes: this.end.bytes, lines: this.end.lines })
+        encodeAll(starts, { lastRun, time, bytes: this.end.bytes, lines: this.end.lines })
       ))
-    for (const record of live) extend(segment.extent!, record.run, record.time)
-    segment.records = 1 + live.length
-    if (previous !== undefined) previous.segment.extent!.goesOn = this.openLines.size > 0
+    for (const record of starts) extend(segment.extent!, record.run, record.time)
+    segment.records = 1 + starts.length
+    if (previous !== undefined) previous.segment.extent!.goesOn = openLines.size > 0
     this.segments.push(segment)
+    this.lookedFor = this.queue.head
     this.end = { ...this.end, segment: number, record: segment.records, offset: 0 }
     this.wake()
     yield* closeSegment(previous)

@@ -150,11 +150,12 @@ const live = Effect.fnUntraced(function*(
   const feeding = yield* Effect.forkDetach(feed(command, process), { startImmediately: true })
   const stop = yield* Effect.raceFirst(Effect.as(process.status, undefined), Deferred.await(asked.stop))
   asked.isSwept = stop === undefined
-  const forced = yield* empty({ process, limits, asked, onSignalFailed }, stop)
-  const survivors = (yield* process.members).map(showMember)
+  const { forced, left } = yield* empty({ process, limits, asked, onSignalFailed }, stop)
+  const survivors = left.map(showMember)
   if (survivors.length === 0) yield* process.emptied
   const status = yield* within(process.status, survivors.length === 0 ? Infinity : 0, unkillable)
-  const isRead = yield* within(Effect.as(Fiber.await(reading), true), limits.drainMillis, false)
+  const isRead = reading.pollUnsafe() !== undefined ||
+    (yield* within(Effect.as(Fiber.await(reading), true), limits.drainMillis, false))
   yield* Fiber.interruptAll([reading, feeding])
   yield* process.release
   const endedAt = yield* Clock.currentTimeMillis
@@ -191,27 +192,28 @@ interface Emptying {
   readonly onSignalFailed: Attached["onSignalFailed"]
 }
 
-/** Empties the group; whether that took SIGKILL. `stop` is not there if the program has ended by itself. */
+/** Empties the group; whether that took SIGKILL, and who is left. `stop` is not there if the program has ended by itself. */
 const empty = Effect.fnUntraced(function*(emptying: Emptying, stop: Stop | undefined) {
   const { asked, limits, process } = emptying
   // Somebody may still say how it is to be ended.
   let outcome = stop ?? (yield* ask(emptying, limits.stop, Deferred.await(asked.stop)))
   if (typeof outcome === "object") outcome = yield* ask(emptying, outcome, Effect.never)
+  if (outcome === "gone") return { forced: false, left: [] }
   const forced = outcome === "over" && ((yield* process.isRunning) || (yield* process.members).length > 0)
-  yield* kill(process, limits.killMillis)
-  return forced
+  return { forced, left: yield* kill(process, limits.killMillis) }
 })
 
 /**
  * The end of every group, also of one that looks empty: who forks and ends may be missed by every look at the process
- * table, but not by a signal to the group. Where zombies are left it reaches them, and does nothing.
+ * table, but not by a signal to the group. Where zombies are left it reaches them, and does nothing. Who survives it.
  */
 const kill = Effect.fnUntraced(function*(process: Process, killMillis: number) {
   // A group that may not be signalled is looked at nevertheless.
-  if (!(yield* Effect.orElseSucceed(process.signal("SIGKILL"), () => true))) return
+  if (!(yield* Effect.orElseSucceed(process.signal("SIGKILL"), () => true))) return []
   // Again and again: a process that was just forked may not have been in the group when the signal was sent.
   const killing = Effect.repeat(Effect.ignore(process.signal("SIGKILL")), Schedule.spaced(20))
   yield* within(Effect.raceFirst(process.empty, killing), killMillis, undefined)
+  return yield* process.members
 })
 
 /** Asks for the end and waits for it, until the grace is over or something else is asked for. */
@@ -222,15 +224,13 @@ const ask = Effect.fnUntraced(function*<A>(
 ) {
   if (graceMillis <= 0) return "over"
   const reached = yield* Effect.catch(process.signal(signal), (error) => Effect.as(onSignalFailed(error), true))
-  if (!reached && !(yield* process.isRunning)) return "ended"
+  if (!reached && !(yield* process.isRunning)) return "gone"
   // A stopped process would hear it only once it goes on.
   yield* Effect.ignore(process.signal("SIGCONT"))
-  const first = Effect.raceFirst(
-    Effect.raceFirst(
-      Effect.as(process.empty, "ended" as const),
-      Effect.as(Deferred.await(asked.kill), "over" as const)
-    ),
-    otherwise
-  )
-  return yield* within(first, graceMillis, "over" as const)
+  return yield* Effect.raceAllFirst([
+    Effect.as(process.empty, "ended" as const),
+    Effect.as(Deferred.await(asked.kill), "over" as const),
+    otherwise,
+    graceMillis === Infinity ? Effect.never : Effect.as(Effect.sleep(graceMillis), "over" as const)
+  ])
 })
