@@ -7,8 +7,8 @@
  * module has one of its own, so that the subpaths and the indexes share what they export.
  *
  * The command line has in it all that it needs, `effect` included: loading that from its many files takes twice as long
- * as a command may. Only what runs a configuration is loaded with the `effect` that is installed, since that is what the
- * children of the configuration are made of.
+ * as a command may. Only what runs a configuration that is code is loaded with the `effect` that is installed, since that
+ * is what the children of the configuration are made of.
  */
 import { chmodSync, existsSync, globSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { join, resolve, sep } from "node:path"
@@ -56,13 +56,14 @@ for (const name of ["commands", "internal", "top"]) rmSync(join(dir, "cli", name
 for (const file of globSync(join(dir, "cli", "{main,program}.d.ts*"))) rmSync(file)
 
 const runner = resolve("src/cli/Runner.ts")
+const ofCode = resolve("src/cli/internal/runner.ts")
 const commands = await rolldown({
   input: { main: "src/cli/main.ts" },
   platform: "node",
   plugins: [{
     name: "runner-is-of-the-library",
     resolveId: (source, importer) =>
-      importer !== undefined && source.endsWith("/Runner.ts") && resolve(importer, "..", source) === runner
+      importer !== undefined && resolve(importer) === ofCode && resolve(importer, "..", source) === runner
         ? { id: "./Runner.js", external: "relative" }
         : undefined
   }]

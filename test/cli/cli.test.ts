@@ -748,7 +748,7 @@ describe("being understood", () => {
 })
 
 describe("the package", () => {
-  it("works from its tarball, and says what is missing to run a configuration", async () => {
+  it("works from its tarball: text by itself, code with the effect beside it, or it says what is missing", async () => {
     const home = mkdtempSync(join(tmpdir(), "esv-pack-"))
     try {
       const packed = join(home, "packed")
@@ -770,11 +770,17 @@ describe("the package", () => {
         }
       }
       assert.match(esv("--version"), /0\./)
+      assert.match(esv("run"), /^a +\| packed$/m)
+      writeFileSync(
+        join(project, "supervisor.config.mjs"),
+        `import { defineConfig } from "effect-supervisor/cli/config/Config"
+export default defineConfig({ name: "coded", children: { b: { command: "echo coded", restart: "never" } } })`
+      )
       assert.match(esv("run"), /npm install effect @effect\/platform-node/)
       for (const name of ["effect", "@effect/platform-node", "yaml", "@msgpack"]) {
         symlinkSync(join(root, "node_modules", name), join(modules, name))
       }
-      assert.match(esv("run"), /^a +\| packed$/m)
+      assert.match(esv("run"), /^b +\| coded$/m)
     } finally {
       removeFolder(home)
     }

@@ -10,16 +10,16 @@ import * as Option from "effect/Option"
 import { Failed, type Failure } from "../CliError.ts"
 import { type Globals, Json } from "../internal/globals.ts"
 import { print, printJson, printLines } from "../internal/output.ts"
-import { runner } from "../internal/runner.ts"
+import { runnerOf } from "../internal/runner.ts"
 import { plural } from "../../control/internal/words.ts"
 
 interface Input {
   readonly file: Option.Option<string>
 }
 
-const handler = Effect.fnUntraced(function*({ file }: Input) {
-  const { check } = yield* runner
-  const report = yield* Effect.promise(() => check(Option.getOrUndefined(file)))
+const handler = Effect.fnUntraced(function*(input: Input) {
+  const { check, file } = yield* runnerOf(Option.getOrUndefined(input.file))
+  const report = yield* Effect.promise(() => check(file))
   if (yield* Json) yield* printJson(report)
   else if (report.problems.length === 0) {
     yield* print(

@@ -24,7 +24,7 @@ import { type Globals, Json, Name, Socket, style } from "../internal/globals.ts"
 import { type OwnedLine, stored, type Wanted } from "../internal/logLines.ts"
 import { note, print } from "../internal/output.ts"
 import { Prefixer } from "../internal/prefix.ts"
-import { runner } from "../internal/runner.ts"
+import { runnerOf } from "../internal/runner.ts"
 import { jobs } from "../internal/stateDirectory.ts"
 import type { Style } from "../internal/style.ts"
 import { clock, isOwn, parseSince } from "../internal/words.ts"
@@ -111,7 +111,7 @@ const showLeft = Effect.fnUntraced(function*(
   const configuration = configurationAbove(process.cwd())
   const isElsewhere = Option.isSome(yield* Socket) || missing._tag === "ProtocolMismatch"
   if (input.follow || isElsewhere || configuration === undefined) return yield* missing
-  const { check } = yield* runner
+  const { check } = yield* runnerOf(configuration)
   const { children, logDirectory, name } = yield* Effect.promise(() => check(configuration))
   const supervisor = Option.getOrElse(yield* Name, () => name)
   if (supervisor === undefined) return yield* missing

@@ -15,7 +15,7 @@ import * as flags from "../internal/flags.ts"
 import { Color, type Globals, Json, Name, Socket } from "../internal/globals.ts"
 import { print, printJson } from "../internal/output.ts"
 import * as records from "../internal/records.ts"
-import { runner } from "../internal/runner.ts"
+import { runnerOf } from "../internal/runner.ts"
 import { answers } from "../internal/which.ts"
 import { duration } from "../internal/words.ts"
 import { resolve } from "node:path"
@@ -119,9 +119,9 @@ export const run: Command.Command<"run", RunInput, {}, Failure, Globals> = Comma
     file
   },
   Effect.fnUntraced(function*(input: RunInput) {
-    const file = Option.getOrUndefined(input.file)
-    if (input.detach) return yield* background({ ...input, file })
-    const { run } = yield* runner
+    const given = Option.getOrUndefined(input.file)
+    if (input.detach) return yield* background({ ...input, file: given })
+    const { file, run } = yield* runnerOf(given)
     const name = Option.getOrUndefined(yield* Name)
     const socket = Option.getOrUndefined(yield* Socket)
     const color = Option.getOrUndefined(yield* Color)

@@ -32,7 +32,7 @@ import * as composeReader from "./internal/composeReader.ts"
 import { type Environment, readBase, readText } from "./internal/environment.ts"
 import { showUnmet } from "./internal/gate.ts"
 import * as moduleReader from "./internal/moduleReader.ts"
-import { fileNames as names } from "./internal/fileNames.ts"
+import { fileNames as names, isCode } from "./internal/fileNames.ts"
 import { reload } from "./internal/reload.ts"
 import { Problems } from "./internal/problems.ts"
 import * as procfileReader from "./internal/procfileReader.ts"
@@ -104,7 +104,7 @@ export const fileNames: ReadonlyArray<string> = names
  * @since 0.1.0
  */
 export const formatOf = (file: string): Format | undefined => {
-  if (/\.[cm]?[jt]s$/.test(file)) return "module"
+  if (isCode(file)) return "module"
   if (/\.ya?ml$/.test(file)) return "process-compose"
   return /(?:^|[\\/])Procfile[^\\/]*$|\.procfile$/i.test(file) ? "procfile" : undefined
 }

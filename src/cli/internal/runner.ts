@@ -1,12 +1,15 @@
 /**
- * What starts and runs a tree, apart from the commands that only speak to one: it is loaded with the `effect` that the
- * application has, since the children of a configuration are made of that.
+ * What starts and runs a tree, apart from the commands that only speak to one. For a configuration that is code it is
+ * loaded with the `effect` that the application has, since the children of that configuration are made of it.
  *
  * Floor 4.
  */
 import * as Effect from "effect/Effect"
+import { existsSync, statSync } from "node:fs"
+import { join, resolve } from "node:path"
 import type * as Runner from "../Runner.ts"
 import { Failed } from "../CliError.ts"
+import { fileNames, isCode } from "../config/internal/fileNames.ts"
 
 const missing = (error: unknown): Failed => {
   const text = error instanceof Error ? error.message : String(error)
@@ -18,7 +21,25 @@ const missing = (error: unknown): Failed => {
   })
 }
 
-export const runner: Effect.Effect<typeof Runner, Failed> = Effect.tryPromise({
-  try: () => import("../Runner.ts"),
-  catch: missing
-})
+/** The configuration, if it is there: what was given, or what there is in that directory. */
+const locate = (given: string): string | undefined => {
+  const isDirectory = statSync(given, { throwIfNoEntry: false })?.isDirectory() ?? false
+  return isDirectory ? fileNames.map((name) => join(given, name)).find((file) => existsSync(file)) : given
+}
+
+/** What runs and checks one configuration, from now on this file. */
+export interface FileRunner {
+  readonly file: string | undefined
+  readonly check: typeof Runner.check
+  readonly run: typeof Runner.run
+}
+
+/** For a file, or a directory with one; default: the working directory. */
+export const runnerOf = (given: string | undefined): Effect.Effect<FileRunner, Failed> => {
+  const file = locate(resolve(given ?? "."))
+  const isText = file !== undefined && !isCode(file)
+  return Effect.map(
+    Effect.tryPromise({ try: () => isText ? import("./textRunner.ts") : import("../Runner.ts"), catch: missing }),
+    ({ check, run }) => ({ file: file ?? given, check, run })
+  )
+}

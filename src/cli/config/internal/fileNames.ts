@@ -13,3 +13,6 @@ export const fileNames: ReadonlyArray<string> = [
   "process-compose.yml",
   "Procfile"
 ]
+
+/** Whether a configuration is a module, and not text. */
+export const isCode = (file: string): boolean => /\.[cm]?[jt]s$/.test(file)
