@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Context, Deferred, Effect, Equal, Exit, Fiber, Layer, Result, Schedule, type Scope } from "effect"
+import { Context, Deferred, Effect, Equal, Exit, Fiber, Layer, Result, Schedule, type Scope, Stream } from "effect"
 import {
   Control,
   ProcessManager,
@@ -348,6 +348,29 @@ describe("C3 every operation has a defined outcome in every state", () => {
       assert.strictEqual(yield* stateOf(handle, "x"), "Stopped")
       assert.strictEqual(yield* handle.start("x"), "done")
       assert.strictEqual(yield* stateOf(handle, "x"), "Running")
+    }))
+
+  it.effect("an abandoned child that was removed, and ends after all, changes nothing for who has its name now", () =>
+    Effect.gen(function*() {
+      const handle = yield* openPool()
+      const stubborn = yield* gate
+      yield* handle.add(subject(Effect.uninterruptible(Deferred.await(stubborn)), { abandonAfter: "1 second" }))
+      const stopping = yield* Effect.forkChild(handle.stop("x"))
+      yield* settle
+      yield* TestClock.adjust("1 second")
+      yield* Fiber.join(stopping)
+      assert.strictEqual(yield* handle.remove("x"), "done")
+      yield* handle.add(subject(Effect.never))
+      const before = yield* handle.status
+      const told: Array<string> = []
+      yield* Effect.forkChild(
+        Stream.runForEach(handle.events, (event) => Effect.sync(() => told.push(event._tag))),
+        { startImmediately: true }
+      )
+      yield* Deferred.succeed(stubborn, undefined)
+      yield* settle
+      assert.deepStrictEqual(told, [])
+      assert.deepStrictEqual(yield* handle.status, { ...before, abandoned: [] })
     }))
 
   it.effect("an abandoned child that may overlap is started beside the fiber that would not end", () =>

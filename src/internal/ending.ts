@@ -56,6 +56,8 @@ const conclude = (engine: Engine, run: Incarnation, exit: Exit.Exit<unknown, unk
       }
       return
     case "Abandoned":
+      // It was removed meanwhile: who has its name now is another child.
+      if (engine.cells.get(cell.name) !== cell) return engine.telemetry.untraced(run, exit, "stale")
       record(engine, run, exit, now, "asked")
       if (state.end?._tag === "Success") return complete(engine, cell, exit)
       return engine.transition(
