@@ -219,6 +219,24 @@ describe("children in one shard", () => {
     }))
   })
 
+  it.live("wait for one of the same name that is still being taken out, when it is described again", () => {
+    const { child, engine, has, log, run } = makeNode()
+    return run(Effect.gen(function*() {
+      yield* engine.hold(1)
+      const scope = yield* Scope.make()
+      yield* Scope.provide(singletons(child("a1", 100)), scope)
+      yield* has("+a1 1")
+      // As where nobody waits for a finalizer that takes too long.
+      const closing = yield* Effect.forkChild(Scope.close(scope, Exit.void), { startImmediately: true })
+      yield* Fiber.interrupt(closing).pipe(Effect.forkChild({ startImmediately: true }))
+      yield* singletons(child("a1"))
+      assert.deepStrictEqual(log.slice(0, 2), ["+a1 1", "-a1 1"])
+      yield* has("+a1 2")
+      assert.deepStrictEqual(log, ["+a1 1", "-a1 1", "+a1 2"])
+      yield* eventually(Effect.map(states, (all) => all.join() === "a1 Running"))
+    }))
+  })
+
   it.live("are out before they start where they are placed next, however often that changes meanwhile", () => {
     const { child, engine, has, log, run } = makeNode()
     return run(Effect.gen(function*() {

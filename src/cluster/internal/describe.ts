@@ -67,7 +67,8 @@ export const replicas = (
       Effect.suspend(() => {
         const gone = Array.from({ length: Math.max(0, running - wanted) }, () => nameOf(--running))
         return Effect.forEach(gone, (one) => node.undescribe(one), { concurrency: "unbounded", discard: true })
-      })
+        // They are counted out already.
+      }).pipe(Effect.uninterruptible)
     const grow = (wanted: number) =>
       Effect.whileLoop({
         while: () => running < wanted,

@@ -8,7 +8,7 @@ import type { ShardId } from "effect/cluster/ShardId"
 import type { Sharding } from "effect/cluster/Sharding"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
-import type * as Fiber from "effect/Fiber"
+import * as Fiber from "effect/Fiber"
 import * as Latch from "effect/Latch"
 import * as Scope from "effect/Scope"
 import type { Handle } from "../../Supervisor.ts"
@@ -46,6 +46,8 @@ export class ClusterNode {
   private readonly holding: Holding
   /** What is described here; of names that are not placed one by one, such as those of sets, what they name. */
   private readonly names = new Map<string, Entry | string>()
+  /** Names that are described no more, while their children are taken out: what is described next waits for that. */
+  private readonly leaving = new Map<string, Fiber.Fiber<void>>()
   private readonly slots = new Map<ShardId, Slot>()
   private lent: Context.Context<never> | undefined = undefined
   /** Open when placements are to be looked at now. */
@@ -119,7 +121,9 @@ export class ClusterNode {
 
   /** Describes a child on this node, until `undescribe`: it may be hosted here from now on. */
   describe(spec: Spec): Effect.Effect<void, NameTaken> {
-    return Effect.suspend(() => {
+    return Effect.suspend((): Effect.Effect<void, NameTaken> => {
+      const leaving = this.leaving.get(spec.name)
+      if (leaving !== undefined) return Effect.andThen(Fiber.await(leaving), this.describe(spec))
       const entry = new Entry(spec)
       return this.take(spec.name, spec.terms.kind, entry).pipe(
         Effect.andThen(entry.place(0)),
@@ -135,7 +139,12 @@ export class ClusterNode {
       const entry = this.names.get(name)
       if (!(entry instanceof Entry)) return Effect.void
       this.names.delete(name)
-      return entry.place(undefined)
+      const leaving = this.fork(Effect.yieldNow.pipe(
+        Effect.andThen(entry.place(undefined)),
+        Effect.ensuring(Effect.sync(() => this.leaving.delete(name)))
+      ))
+      this.leaving.set(name, leaving)
+      return Effect.asVoid(Fiber.await(leaving))
     })
   }
 

@@ -95,11 +95,15 @@ export class Reporter {
           { discard: true }
         )),
         Effect.timeout("2 seconds"),
-        Effect.catchCause((cause) => {
-          this.happened = [...happened, ...this.happened].slice(-maxQueued)
-          for (const name of names) this.dirty.add(name)
-          return Effect.logDebug("The storage of the cluster did not take a report", cause)
-        })
+        // Also when whoever flushes waits no longer.
+        Effect.onError(() =>
+          Effect.sync(() => {
+            this.happened = [...happened, ...this.happened].slice(-maxQueued)
+            for (const name of names) this.dirty.add(name)
+            this.latch.openUnsafe()
+          })
+        ),
+        Effect.catchCause((cause) => Effect.logDebug("The storage of the cluster did not take a report", cause))
       )
     }))
   }
