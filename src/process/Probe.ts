@@ -174,7 +174,7 @@ const mebibyte = 2 ** 20
  *
  * Memory that processes share is counted for each of them. Where it cannot be read the process counts as alive.
  *
- * **Example** (Restarted when it uses more than 512 MiB for half a minute)
+ * **Example** (Restarted when it has used more than 512 MiB three times in a row)
  *
  * ```ts
  * import { Command, Job, Probe } from "effect-supervisor/process"
@@ -197,13 +197,32 @@ export const memory = (maxBytes: number): Tried => {
   })
 }
 
+const isTried = ({ _tag }: Probe): boolean => _tag !== "Log" && _tag !== "Notify"
+
 /**
- * Each of these says yes. They are tried at once, and the first no counts.
+ * Each of these says yes. They are tried at once, and the first no counts. At least one, and neither a log line nor a
+ * byte, which come by themselves.
+ *
+ * **Example** (Serves, and does not leak)
+ *
+ * ```ts
+ * import { Probe } from "effect-supervisor/process"
+ *
+ * const liveness = Probe.all([Probe.tcp({ port: 8080 }), Probe.memory(512 * 2 ** 20)])
+ * ```
  *
  * @category combinators
  * @since 0.1.0
  */
-export const all = (probes: ReadonlyArray<Tried>): Tried => ({ _tag: "All", probes })
+export const all = (probes: ReadonlyArray<Tried>): Tried => {
+  if (probes.length > 0 && probes.every(isTried)) return { _tag: "All", probes }
+  throw new InvalidOption({
+    subject: "Probe.all",
+    option: "probes",
+    value: probes.map(show),
+    expected: "at least one probe, and none of Probe.log and Probe.notify"
+  })
+}
 
 /**
  * The process writes a byte, such as a line feed, to the descriptor whose number it finds in

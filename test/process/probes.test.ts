@@ -344,6 +344,9 @@ describe("Liveness", () => {
     for (const bytes of [0, -1, Number.NaN, Number.POSITIVE_INFINITY]) {
       assert.throws(() => Probe.memory(bytes), /maxBytes/)
     }
+    assert.throws(() => Probe.all([]), /at least one/)
+    // @ts-expect-error -- what comes by itself cannot be tried
+    assert.throws(() => Probe.all([Probe.notify]), /none of Probe.log and Probe.notify/)
   })
 
   real("probes leave no connections open", () =>

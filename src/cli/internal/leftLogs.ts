@@ -33,7 +33,9 @@ export const find = (directory: string, known: ReadonlyArray<string>): Effect.Ef
     const path = yield* Path.Path
     const logsOf = (id: string): string => path.join(directoryOf(path, directory, id), "logs")
     const segments = yield* Effect.orElseSucceed(fs.readDirectory(directory), () => [])
-    const ids = new Set([...known, ...segments.toSorted().map(idOf)])
+    const ofKnown = new Set(known.map((id) => path.basename(directoryOf(path, directory, id))))
+    const others = segments.toSorted().filter((segment) => !ofKnown.has(segment))
+    const ids = new Set([...known, ...others.map(idOf)])
     const paths = yield* Effect.filter(ids, (id) => Effect.orElseSucceed(fs.exists(logsOf(id)), () => false))
     const query: Query = (id, options) =>
       Stream.unwrap(Effect.map(LogStore.readOnly(logsOf(id)), (store) => store.query(options))).pipe(

@@ -21,11 +21,18 @@ const missing = (error: unknown): Failed => {
   })
 }
 
-/** The configuration, if it is there: what was given, or what there is in that directory. */
-const locate = (given: string): string | undefined => {
-  const isDirectory = statSync(given, { throwIfNoEntry: false })?.isDirectory() ?? false
-  return isDirectory ? fileNames.map((name) => join(given, name)).find((file) => existsSync(file)) : given
+const isDirectory = (path: string): boolean => {
+  try {
+    return statSync(path).isDirectory()
+  } catch {
+    // What is wrong with it is told by what reads it.
+    return false
+  }
 }
+
+/** The configuration, if it is there: what was given, or what there is in that directory. */
+const locate = (given: string): string | undefined =>
+  isDirectory(given) ? fileNames.map((name) => join(given, name)).find((file) => existsSync(file)) : given
 
 /** What runs and checks one configuration, from now on this file. */
 export interface FileRunner {
@@ -36,10 +43,11 @@ export interface FileRunner {
 
 /** For a file, or a directory with one; default: the working directory. */
 export const runnerOf = (given: string | undefined): Effect.Effect<FileRunner, Failed> => {
-  const file = locate(resolve(given ?? "."))
-  const isText = file !== undefined && !isCode(file)
-  return Effect.map(
-    Effect.tryPromise({ try: () => isText ? import("./textRunner.ts") : import("../Runner.ts"), catch: missing }),
-    ({ check, run }) => ({ file: file ?? given, check, run })
-  )
+  const load = async (): Promise<FileRunner> => {
+    const file = locate(resolve(given ?? "."))
+    const isModule = file !== undefined && isCode(file)
+    const { check, run } = isModule ? await import("../Runner.ts") : await import("./textRunner.ts")
+    return { file: file ?? given, check, run }
+  }
+  return Effect.tryPromise({ try: load, catch: missing })
 }

@@ -68,11 +68,11 @@ const isAboutChild = (message: unknown): message is { readonly process: ChildPro
   typeof message === "object" && message !== null && "process" in message
 
 /**
- * Takes a pipe away from who has been given it. Not if anything has been read from it, which would be lost: that is
- * possible only if this fiber was made to wait since the process was started.
+ * Takes a pipe away from who has been given it. Not if anything has been read from it, which would be lost, or its end:
+ * that is possible only if this fiber was made to wait since the process was started.
  */
 const readerOf = (pipe: Readable | null | undefined, name: string): PipeReader | undefined => {
-  if (!(pipe instanceof Socket) || pipe.destroyed || pipe.bytesRead > 0) return undefined
+  if (!(pipe instanceof Socket) || !pipe.readable || pipe.bytesRead > 0) return undefined
   pipe.unpipe()
   return PipeReader.of(pipe, name)
 }
