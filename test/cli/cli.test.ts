@@ -302,6 +302,20 @@ describe("run", () => {
     assert.deepStrictEqual(await states(at), ["web running"])
   })
 
+  it("is refused its name by one of another directory, also where all goes on whoever gives up", async () => {
+    const at = place({ "process-compose.yaml": `processes: {a: {command: ${idle}}}` })
+    const first = at.begin("run")
+    await first.says(/all ready/)
+    const elsewhere = join(at.directory, "shop")
+    mkdirSync(elsewhere)
+    writeFileSync(join(elsewhere, "process-compose.yaml"), `processes: {b: {command: ${idle}}}`)
+    const second = await at.beginIn(elsewhere, "run").ended
+    assert.strictEqual(second.code, 1)
+    assert.match(second.stdout, /answers at .* already/)
+    assert.deepStrictEqual(await states(at), ["a running"])
+    assert.strictEqual((await at.beginIn(elsewhere, "up").ended).code, 1)
+  })
+
   it("nothing of it lives a second after kill -9", async () => {
     const at = place({ Procfile: `web: sleep 1001 & sleep 1002\nshell: (trap "" TERM; sleep 1003) & ${idle}` })
     const run = at.begin("run")

@@ -105,6 +105,8 @@ export class Session {
   private stuck: { readonly path: string; readonly message: string } | undefined = undefined
   /** Nobody reads what is written. */
   private isUnread = false
+  /** Why nobody can steer it. */
+  private unsteered: unknown = undefined
 
   constructor(options: SessionOptions) {
     this.options = options
@@ -176,6 +178,7 @@ export class Session {
 
   private get codeOfEnd(): Effect.Effect<number, never, Services> {
     return Effect.gen({ self: this }, function*() {
+      if (this.unsteered !== undefined) return yield* this.codeOfFailure(Cause.fail(this.unsteered))
       const culprit = this.root === undefined ? undefined : yield* Config.culprit(this.root)
       if (culprit !== undefined) {
         const { child, cause } = culprit
@@ -205,9 +208,20 @@ export class Session {
 
   // ------------------------------------------------------------------------------------------------- beside the children
 
+  /** Whatever else may fail and all goes on: without this nobody could steer it, so it ends all. */
   private server(): Config.Child {
     const { socket } = this.options
-    return ControlServer.runnable<unknown, Services | Supervisor>({ ...this.application, name: names.control, socket })
+    const { effect, settings } = ControlServer.runnable<unknown, Services | Supervisor>({
+      ...this.application,
+      name: names.control,
+      socket
+    })
+    const vital = Effect.tapError(effect, (error) =>
+      Effect.map(Supervisor, (root) => {
+        this.unsteered = error
+        Effect.runFork(root.shutdown)
+      }))
+    return Runnable.makeProto(Runnable.Proto, names.control, vital, settings, undefined)
   }
 
   private page(dashboard: DashboardOptions): Config.Child {
