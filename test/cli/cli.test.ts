@@ -1,6 +1,7 @@
 // oxlint-disable eslint/no-await-in-loop -- what is looked at happens one after the other
 import { afterEach, assert, beforeAll, describe, it, vi } from "@effect/vitest"
 import { execFileSync } from "node:child_process"
+import { once } from "node:events"
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from "node:fs"
 import { createServer } from "node:http"
 import type { AddressInfo } from "node:net"
@@ -290,6 +291,19 @@ describe("run", () => {
     const check = await at.esv("config", "check")
     assert.strictEqual(check.code, 1)
     assert.match(check.stdout, /process-compose\.yaml:\d+: /)
+  })
+
+  it("ends after a signal also when its output is held by somebody who does not read", async () => {
+    const at = place({ Procfile: `a: yes ${"a".repeat(40)} | head -200000; ${idle}` })
+    const run = at.begin("run")
+    run.process.stdout.pause()
+    assert.strictEqual((await at.esv("wait", "--ready")).code, 0)
+    run.process.kill("SIGTERM")
+    // Its pipe closes when it ends, and what is in it is read only then.
+    const [code] = await once(run.process, "exit")
+    run.process.stdout.resume()
+    assert.strictEqual(code, 143)
+    assert.match((await run.ended).stderr, /Nobody has read for 10 seconds/)
   })
 
   it("refuses a second supervisor of the same name", async () => {

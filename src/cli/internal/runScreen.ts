@@ -19,6 +19,11 @@ const isFile = (fd: number): boolean => {
   }
 }
 
+const take = (_text: string, done?: () => void): boolean => {
+  done?.()
+  return true
+}
+
 export class Screen {
   private readonly out: Out
   private readonly hasStatus: boolean
@@ -86,6 +91,12 @@ export class Screen {
     if (!this.hasStatus || this.isGone || status === this.status) return
     this.status = status
     this.out.write(eraseLine + status)
+  }
+
+  /** Nobody reads: from now on the stream takes all and keeps nothing, so that nobody waits for it, nor the exit. */
+  abandon(): void {
+    this.isGone = true
+    this.out.write = take as Out["write"]
   }
 
   /** Whatever waits is written, or never will be. */

@@ -145,6 +145,7 @@ export class Session {
         if (Option.isSome(yield* Effect.timeoutOption(output.drained, drainFor))) return
       }
       yield* Effect.sync(() => {
+        screen.abandon()
         process.stderr.write(
           `Nobody has read for ${drainFor}: the rest of the output is not shown, and is in the logs.\n`
         )
