@@ -34,16 +34,28 @@ export interface Piped {
   readonly closePipes: Effect.Effect<void>
 }
 
-const channel = "child_process"
+/** The spawns that are going on, each with the child processes that were made meanwhile. */
+const spawns = new Set<Array<ChildProcess>>()
+
+const onMade = (message: unknown): void => {
+  if (isAboutChild(message)) { for (const made of spawns) made.push(message.process) }
+}
+
+let isSubscribed = false
+
+/** Once, and for good: to come and go with each spawn would cost a tenth of it. */
+const subscribe = (): void => {
+  if (isSubscribed) return
+  isSubscribed = true
+  diagnostics.subscribe("child_process", onMade)
+}
 
 /** Runs a spawn, and finds the pipes of what it gives. */
 export const withPipes = <E, R>(spawn: Effect.Effect<ChildProcessHandle, E, R>): Effect.Effect<Piped, E, R> =>
   Effect.suspend(() => {
+    subscribe()
     const made: Array<ChildProcess> = []
-    const onMade = (message: unknown): void => {
-      if (isAboutChild(message)) made.push(message.process)
-    }
-    diagnostics.subscribe(channel, onMade)
+    spawns.add(made)
     return Effect.ensuring(
       Effect.map(spawn, (handle): Piped => {
         const child = made.find(({ pid }) => pid === handle.pid)
@@ -60,7 +72,7 @@ export const withPipes = <E, R>(spawn: Effect.Effect<ChildProcessHandle, E, R>):
           })
         }
       }),
-      Effect.sync(() => diagnostics.unsubscribe(channel, onMade))
+      Effect.sync(() => spawns.delete(made))
     )
   })
 

@@ -59,6 +59,9 @@ const limit: Limit = { restarts: 5, withinMillis: 60_000 }
 /** The journal may be longer than what holds by that many lines, before a new one is sent. */
 const journalSlack = 256
 
+/** How many tokens the guardian is told at once, for spawns to come. */
+const stock = 8
+
 /** How long a spawn waits for the guardian to read, in milliseconds. */
 const patienceMillis = 200
 
@@ -81,8 +84,10 @@ interface Post {
   readonly entries: Set<string>
   /** How many entries the journal has. */
   lines: number
-  /** A token that was told with another line, for the next spawn: each line wakes the guardian. */
-  spare: string | undefined
+  /** Lines of this turn of the event loop, to be written at its end: each write wakes the guardian. */
+  pending: string
+  /** Tokens that it was told, for spawns to come. */
+  spares: Array<string>
 }
 
 let current: Post | undefined
@@ -162,10 +167,18 @@ const replace = (post: Post): void => {
  * Node hands what is written to a pipe to the kernel before `write` returns, unless the pipe is full (some 200 lines that
  * the guardian has not read yet): it will be read even if this process is killed in the next instant.
  */
+const flush = (post: Post): void => {
+  const { pending } = post
+  post.pending = ""
+  if (pending !== "") post.child?.stdin?.write(pending)
+}
+
+/** What it says may be found by the token of the process until it is written. */
 const write = (post: Post, line: string): void => {
   post.lines++
-  if (post.lines > 2 * post.entries.size + journalSlack) rewrite(post)
-  else post.child?.stdin?.write(line)
+  if (post.lines > 2 * post.entries.size + journalSlack) return rewrite(post)
+  if (post.pending === "") setImmediate(flush, post)
+  post.pending += line
 }
 
 /** Whether lines wait in this process because the pipe is full. */
@@ -192,6 +205,7 @@ const delivered = (post: Post): Effect.Effect<void> =>
 
 const rewrite = (post: Post): void => {
   post.lines = post.entries.size
+  post.pending = ""
   post.child?.stdin?.write(`= ${[...post.entries].join(" ")}\n`)
 }
 
@@ -209,15 +223,15 @@ const newToken = (post: Post): string => {
 const toldToken = (post: Post): string => {
   // Without users there is none to be had: whoever spawns now has outlived what it was to belong to.
   if (post.child === undefined && post.users > 0 && now() >= post.retryAt) replace(post)
-  const { spare } = post
-  post.spare = undefined
-  if (spare !== undefined) return spare
-  const token = newToken(post)
-  write(post, `? ${token}\n`)
-  return token
+  if (post.spares.length === 0) {
+    post.spares = Array.from({ length: stock }, () => newToken(post))
+    for (const token of post.spares) write(post, `? ${token}\n`)
+    flush(post)
+  }
+  return post.spares.pop()!
 }
 
-/** Nothing is spawned before its token is safe. Other lines do not wait: what they say can be found by the token. */
+/** Nothing is spawned before its token is safe. */
 const prepare = (post: Post): Effect.Effect<string> =>
   Effect.suspend(() => {
     const token = toldToken(post)
@@ -232,10 +246,7 @@ const cancel = (post: Post, token: string): void => {
 const watch = (post: Post, token: string, target: string): void => {
   post.entries.delete(`?${token}`)
   post.entries.add(`+${target}`)
-  if (post.spare !== undefined) return write(post, `+ ${token} ${target}\n`)
-  post.spare = newToken(post)
-  post.lines++
-  write(post, `+ ${token} ${target}\n? ${post.spare}\n`)
+  write(post, `+ ${token} ${target}\n`)
 }
 
 const unwatch = (post: Post, target: string): void => {
@@ -262,7 +273,8 @@ const enter = Effect.fnUntraced(function*() {
     context,
     entries: new Set<string>(),
     lines: 0,
-    spare: undefined
+    pending: "",
+    spares: []
   }
   if (post.child === undefined) {
     const error = start(post)
@@ -289,8 +301,9 @@ const leave = ({ post, targets }: User): Effect.Effect<void> =>
 const close = (post: Post): Effect.Effect<void> =>
   Effect.callback<void>((resume) => {
     if (current === post) current = undefined
-    if (post.spare !== undefined) cancel(post, post.spare)
-    post.spare = undefined
+    for (const token of post.spares) post.entries.delete(`?${token}`)
+    post.spares = []
+    rewrite(post)
     const child = post.child
     post.child = undefined
     if (child === undefined) return resume(Effect.void)

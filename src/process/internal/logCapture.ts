@@ -6,7 +6,6 @@
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
-import * as Latch from "effect/Latch"
 import * as Stream from "effect/Stream"
 import type { LogStore } from "../LogStore.ts"
 import { readOf } from "./childPipes.ts"
@@ -67,12 +66,28 @@ export const makeCapture = (writer: LogWriter, options: CaptureOptions): LogStor
       })
       : Effect.asVoid(Effect.repeat(Effect.tap(read(take), () => room), { until: (isEnd) => isEnd }))
 
-    const partial = yield* Effect.forkChild(showPartialLines(splitter, now, partialAfter))
+    const fork = Effect.runForkWith(yield* Effect.context<never>())
+    let partial: Fiber.Fiber<void> | undefined
+    let isWatched = false
+    splitter.onHeld = () => {
+      if (isWatched) return
+      isWatched = true
+      partial = fork(showPartialLines)
+    }
+    /** Stores what there is of a line that has been waiting for its end for so long, until no line is. */
+    const showPartialLines = Effect.gen(function*() {
+      while (splitter.heldSince !== undefined) {
+        const left = splitter.heldSince + partialAfter - now()
+        if (left > 0) yield* Effect.sleep(left)
+        else splitter.release(now())
+      }
+      isWatched = false
+    })
     const exit = yield* store.pipe(
       // Also when interrupted: what was read is stored.
       Effect.ensuring(Effect.suspend(() => {
         splitter.finish(now())
-        return Fiber.interrupt(partial)
+        return partial === undefined ? Effect.void : Fiber.interrupt(partial)
       })),
       Effect.exit
     )
@@ -80,22 +95,3 @@ export const makeCapture = (writer: LogWriter, options: CaptureOptions): LogStor
     yield* exit
     yield* check
   })
-
-/** Stores what there is of a line that has been waiting for its end for so long. */
-const showPartialLines = (splitter: LineSplitter, now: () => number, after: number): Effect.Effect<never> => {
-  const held = Latch.makeUnsafe(false)
-  splitter.onHeld = () => {
-    held.openUnsafe()
-  }
-  return Effect.gen(function*() {
-    while (true) {
-      if (splitter.heldSince === undefined) {
-        held.closeUnsafe()
-        yield* held.await
-      }
-      const left = (splitter.heldSince ?? now()) + after - now()
-      if (left > 0) yield* Effect.sleep(left)
-      else splitter.release(now())
-    }
-  })
-}

@@ -147,7 +147,7 @@ const live = Effect.fnUntraced(function*(
   reading: Fiber.Fiber<void>,
   onSignalFailed: Attached["onSignalFailed"]
 ) {
-  const feeding = yield* Effect.forkDetach(feed(command, process), { startImmediately: true })
+  const feeding = yield* feed(command, process)
   const stop = yield* Effect.raceFirst(Effect.as(process.status, undefined), Deferred.await(asked.stop))
   asked.isSwept = stop === undefined
   const { forced, left } = yield* empty({ process, limits, asked, onSignalFailed }, stop)
@@ -156,7 +156,7 @@ const live = Effect.fnUntraced(function*(
   const status = yield* within(process.status, survivors.length === 0 ? Infinity : 0, unkillable)
   const isRead = reading.pollUnsafe() !== undefined ||
     (yield* within(Effect.as(Fiber.await(reading), true), limits.drainMillis, false))
-  yield* Fiber.interruptAll([reading, feeding])
+  yield* Fiber.interruptAll([reading, ...feeding])
   yield* process.release
   const endedAt = yield* Clock.currentTimeMillis
   const ended: Ended = { status, startedAt, endedAt, forced, survivors, isCut: !isRead }
@@ -167,13 +167,17 @@ const live = Effect.fnUntraced(function*(
 export const showMember = (member: Member): string => `${member.command} (pid ${member.pid}, ${member.state})`
 
 /** Not by the spawner: there, a stream that fails would hide how the program ends. */
-const feed = ({ settings }: Command.Command, process: Process): Effect.Effect<void> =>
-  typeof settings.stdin === "string"
-    ? Effect.void
-    : Effect.ignore(Stream.run(
-      Stream.tapCause(settings.stdin, (cause) => Effect.logWarning("The input of a command ended early", cause)),
-      process.stdin
-    ))
+const feed = ({ settings }: Command.Command, process: Process): Effect.Effect<ReadonlyArray<Fiber.Fiber<void>>> => {
+  if (typeof settings.stdin === "string") return Effect.succeed([])
+  const input = Stream.tapCause(
+    settings.stdin,
+    (cause) => Effect.logWarning("The input of a command ended early", cause)
+  )
+  return Effect.map(
+    Effect.forkDetach(Effect.ignore(Stream.run(input, process.stdin)), { startImmediately: true }),
+    (fiber) => [fiber]
+  )
+}
 
 /** What the kernel does not let go of has been sent SIGKILL, and will end by it some day. */
 const unkillable = ExitStatus.Signaled({ signal: "SIGKILL", coreDumped: undefined })

@@ -1,7 +1,7 @@
 /** A hundred idle processes: how long until they are up, what it takes to hold them, to bring one back, to stop them. */
 import * as Effect from "effect/Effect"
 import { median } from "../harness.ts"
-import { cpuMillis, NotMeasured, proportionalBytes, sleepers, sum, until } from "./processes.ts"
+import { cpuMillis, isAlive, NotMeasured, proportionalBytes, sleepers, sum, until } from "./processes.ts"
 import type { Child } from "./programs/children.ts"
 import { type Instance, launch, type Subject } from "./subjects.ts"
 import type { World } from "./world.ts"
@@ -81,6 +81,19 @@ const idle = (instance: Instance, prefix: string, idleMillis: number) =>
     return { memory, cpu }
   })
 
+/**
+ * Whether all are gone. One at a time is looked at, and the whole table only when all that are known have ended: to read it
+ * takes half a core, which whoever stops them could use.
+ */
+const untilGone = (prefix: string) => {
+  let known = [...sleepers(prefix).values()]
+  return (): boolean => {
+    while (known.length > 0 && !isAlive(known.at(-1)!)) known.pop()
+    if (known.length === 0) known = [...sleepers(prefix).values()]
+    return known.length === 0
+  }
+}
+
 export const live = (world: World, subject: Subject, what: What): Effect.Effect<Life, NotMeasured> =>
   Effect.scoped(Effect.gen(function*() {
     const { children, prefix } = describe()
@@ -98,9 +111,10 @@ export const live = (world: World, subject: Subject, what: What): Effect.Effect<
     const restartInside = what.tells
       ? yield* restarts(what.kills, (index) => instance.ask("restart", `restart c${index}`))
       : undefined
+    const areGone = untilGone(prefix)
     const asked = performance.now()
     instance.stop()
-    const stopped = until(() => sleepers(prefix).size === 0 ? performance.now() - asked : undefined, longestStop)
+    const stopped = until(() => areGone() ? performance.now() - asked : undefined, longestStop)
     const stop = yield* Effect.orElseSucceed(stopped, () => longestStop)
     return { up, upInside, restart, restartInside, memory: idled?.memory, cpu: idled?.cpu, stop }
   })).pipe(

@@ -100,8 +100,9 @@ const hold: Scenario = {
   name: "hold",
   run: Effect.fnUntraced(function*({ others, settings, world }) {
     const { idleMillis, kills, rounds, roundsOfOthers } = settings
-    const { bare, ours, oursParallel } = subjects
-    const lives = new Map<Subject, Array<Life>>([ours, bare, oursParallel, ...others].map((subject) => [subject, []]))
+    const { bare, loaded, ours, oursParallel, spawner } = subjects
+    const bases = [bare, loaded, spawner]
+    const lives = new Map<Subject, Array<Life>>([ours, ...bases, oursParallel, ...others].map((one) => [one, []]))
     for (let round = 0; round < rounds; round++) {
       const left = rounds - round
       const isLast = left === 1
@@ -110,7 +111,11 @@ const hold: Scenario = {
         const what: What = {
           tells: !others.includes(subject),
           kills: subject === oursParallel ? 0 : isLast || !others.includes(subject) ? kills : 0,
-          idleMillis: !isLast || subject === oursParallel ? 0 : others.includes(subject) ? idleMillis / 3 : idleMillis
+          idleMillis: !isLast || subject === oursParallel || (subject !== bare && bases.includes(subject))
+            ? 0
+            : others.includes(subject)
+            ? idleMillis / 3
+            : idleMillis
         }
         lives.get(subject)!.push(yield* orFailed(subject.name, live(world, subject, what), noLife))
       }
@@ -133,9 +138,9 @@ const hold: Scenario = {
     const all = [bare, ...others]
     const stopBounds = [atMost(200, "200 ms"), ...noSlowerThan(others)]
     return [
-      figure("up, from the call", "ms", "upInside", [bare], [atMostTimes(1.5, bare.name)]),
+      figure("up, from the call", "ms", "upInside", bases, [atMostTimes(1.5, bare.name)]),
       figure("up, from the command line", "ms", "up", all, noSlowerThan(there(subjects.pm2, subjects.supervisord))),
-      figure("restart after kill -9, from inside", "ms", "restartInside", [bare], [atMostTimes(1.5, bare.name)]),
+      figure("restart after kill -9, from inside", "ms", "restartInside", bases, [atMostTimes(1.5, bare.name)]),
       figure("restart after kill -9, seen from outside", "ms", "restart", all, noSlowerThan(there(subjects.pm2))),
       figure("stop of all, one after the other", "ms", "stop", all, stopBounds),
       figure("stop of all, in parallel", "ms", "stop", all, stopBounds, 1, oursParallel),

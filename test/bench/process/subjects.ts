@@ -87,6 +87,10 @@ export const oursParallel: Subject = {
 
 export const bare: Subject = { name: "bare spawn", isThere: () => true, start: ofNode("bare") }
 
+/** What bare spawns cost in a process as large as ours, and the spawner that ours stands on, without ours. */
+export const loaded: Subject = { name: "the same with Effect loaded", isThere: () => true, start: ofNode("loaded") }
+export const spawner: Subject = { name: "Effect's spawner alone", isThere: () => true, start: ofNode("spawner") }
+
 const withPm2 = (more: (child: Child) => object): Subject => ({
   name: "pm2",
   isThere: ({ packages }) => packages.pm2 !== undefined,

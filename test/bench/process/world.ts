@@ -16,7 +16,7 @@ import { removeFolder } from "../../fixtures/removeFolder.ts"
 
 export const root = fileURLToPath(new URL("../../../", import.meta.url))
 
-const programFiles = ["ours", "bare", "throughput", "completeness"].map((name) =>
+const programFiles = ["ours", "bare", "loaded", "spawner", "throughput", "completeness"].map((name) =>
   fileURLToPath(new URL(`programs/${name}.ts`, import.meta.url))
 )
 
