@@ -122,17 +122,20 @@ const live = Effect.fnUntraced(function*<R>(plan: Plan<R>, handle: Handle) {
   const wait = handle.engine.send(Verb.wait).outcome
   let isReady = false
   const listening = [...yield* converse(plan, handle), ...yield* forward(plan, handle, wait)]
-  const over = wait.pipe(
-    // What the process said last is still to be heard.
-    Effect.tap(Effect.timeoutOption(Effect.all(listening, { concurrency: "unbounded" }), plan.settings.drainMillis)),
-    Effect.flatMap((outcome) => judge(plan, handle, outcome, isReady))
-  )
-  return yield* Effect.raceFirst(
-    over,
-    serve(plan, handle, () => {
-      isReady = true
-    })
-  )
+  // What the process said last is still to be heard.
+  const heard = listening.length === 0
+    ? Effect.void
+    : Effect.timeoutOption(Effect.all(listening, { concurrency: "unbounded" }), plan.settings.drainMillis)
+  const over = Effect.flatMap(Effect.tap(wait, heard), (outcome) => judge(plan, handle, outcome, isReady))
+  const serving = serve(plan, handle, () => {
+    isReady = true
+  })
+  if (plan.ready !== undefined || plan.liveness !== undefined) {
+    return yield* Effect.raceFirst(over, Effect.andThen(serving, Effect.never))
+  }
+  // Nothing that it has to wait for.
+  yield* serving
+  return yield* over
 })
 
 /** What to wait for when the process has ended. */
@@ -184,7 +187,6 @@ const serve = Effect.fnUntraced(
       alive.set(control, Effect.provideContext(check, context))
     }
     yield* Control.ready
-    return yield* Effect.never
   }
 )
 

@@ -1,7 +1,7 @@
 /** A hundred idle processes: how long until they are up, what it takes to hold them, to bring one back, to stop them. */
 import * as Effect from "effect/Effect"
 import { median } from "../harness.ts"
-import { cpuMillis, isAlive, NotMeasured, proportionalBytes, sleepers, sum, until } from "./processes.ts"
+import { cpuMillis, isAlive, NotMeasured, pids, proportionalBytes, sleepers, sum, until } from "./processes.ts"
 import type { Child } from "./programs/children.ts"
 import { type Instance, launch, type Subject } from "./subjects.ts"
 import type { World } from "./world.ts"
@@ -50,7 +50,8 @@ const describe = (): { readonly prefix: string; readonly children: ReadonlyArray
 const kill = (prefix: string, index: number) =>
   Effect.gen(function*() {
     const before = sleepers(prefix)
-    const known = new Set(before.values())
+    // Only what is new is looked at.
+    const known = new Set(pids())
     const sleep = `${prefix}${String(index).padStart(3, "0")}`
     const from = performance.now()
     process.kill(before.get(sleep)!, "SIGKILL")
