@@ -14,7 +14,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import type * as PlatformError from "effect/PlatformError"
-import { type ChildProcessHandle, ChildProcessSpawner } from "effect/process/ChildProcessSpawner"
+import { ChildProcessSpawner } from "effect/process/ChildProcessSpawner"
 import * as Scope from "effect/Scope"
 import type * as Sink from "effect/Sink"
 import type * as Stream from "effect/Stream"
@@ -164,17 +164,22 @@ const spawn = Effect.fnUntraced(function*(
   )
   const { pid } = piped.handle
   yield* watch.started(pid)
-  const status = yield* observe(piped.handle)
+  const status = yield* observe(piped)
   return toProcess(command, piped, status, watch.ended(pid), letGo(piped, scope))
 })
 
 /** The end of the program, seen from now on whether anybody asks for it or not. */
-const observe = Effect.fnUntraced(function*(handle: ChildProcessHandle) {
+const observe = Effect.fnUntraced(function*({ handle, onEnd }: Piped) {
   const status = Deferred.makeUnsafe<ExitStatus.ExitStatus>()
-  yield* Effect.forkDetach(
-    Effect.onExit(handle.exitCode, (exit) => Deferred.succeed(status, spawning.statusOf(exit))),
-    { startImmediately: true }
-  )
+  const isTold = onEnd((code, signal) => {
+    Deferred.doneUnsafe(status, Exit.succeed(spawning.statusOf(code, signal)))
+  })
+  if (!isTold) {
+    yield* Effect.forkDetach(
+      Effect.onExit(handle.exitCode, (exit) => Deferred.succeed(status, spawning.statusOfExit(exit))),
+      { startImmediately: true }
+    )
+  }
   return status
 })
 

@@ -1,10 +1,10 @@
 /**
- * The pipes of a process that was started by `effect/process`, to read them without detour and to close them.
+ * The pipes and the end of a process that was started by `effect/process`, to read them without detour and to close them.
  *
  * Gaps: its handle gives them as streams only, and this process goes on reading a pipe that nobody reads the stream of.
  * One that is held by somebody who left the group would keep it alive as long as that lives. And each stream is read
  * through a second one of Node, which stops and starts the pipe for every 64 kB: half of the time that it takes to
- * read much. Node tells of each child process that it makes; among those made during a spawn, the one with that pid is
+ * read much. An end by signal is told as the text of an error. Node tells of each child process that it makes; among those made during a spawn, the one with that pid is
  * the one that was started.
  *
  * Floor 3.
@@ -30,6 +30,8 @@ export interface Piped {
   readonly handle: ChildProcessHandle
   readonly stdout: Output
   readonly stderr: Output
+  /** Calls this with the end of the program, once. False: its end is to be had from the handle only. */
+  readonly onEnd: (end: (code: number | null, signal: NodeJS.Signals | null) => void) => boolean
   /** Closes this end of all of them. */
   readonly closePipes: Effect.Effect<void>
 }
@@ -65,6 +67,12 @@ export const withPipes = <E, R>(spawn: Effect.Effect<ChildProcessHandle, E, R>):
           handle,
           stdout: stdout === undefined ? handle.stdout : outputOf(stdout),
           stderr: stderr === undefined ? handle.stderr : outputOf(stderr),
+          onEnd: (end) => {
+            if (child === undefined) return false
+            if (child.exitCode === null && child.signalCode === null) child.once("exit", end)
+            else end(child.exitCode, child.signalCode)
+            return true
+          },
           closePipes: Effect.sync(() => {
             for (const pipe of child?.stdio ?? []) pipe?.destroy()
             stdout?.close()

@@ -170,8 +170,6 @@ export const spawnDied = (command: Command.Command, defect: unknown): SpawnFaile
 
 // ---------------------------------------------------------------------------------------------------------- the end
 
-const ofSignal = /signal: '(SIG[A-Z0-9]+)'/
-
 /** signal(7): those that end a process with a core dump, if anything allows that. */
 const dumping = new Set([
   "SIGABRT",
@@ -186,17 +184,22 @@ const dumping = new Set([
   "SIGXFSZ"
 ])
 
-/** Gap: an end by signal is an error whose text names it. */
-export const statusOf = (exit: Exit.Exit<number, PlatformError.PlatformError>): ExitStatus.ExitStatus => {
-  if (Exit.isSuccess(exit)) return ExitStatus.Exited({ code: exit.value })
-  const signal = ofSignal.exec(
-    String(
-      exit.cause.reasons.map((reason) =>
-        reason._tag === "Fail" && reason.error.reason._tag !== "BadArgument" ? reason.error.reason.cause : ""
-      )
-    )
-  )?.[1] ?? "SIGKILL"
-  return ExitStatus.Signaled({ signal, coreDumped: dumping.has(signal) ? undefined : false })
+/** As Node tells an end: by a code, or else by a signal. */
+export const statusOf = (code: number | null, signal: string | null): ExitStatus.ExitStatus =>
+  code === null ? ofSignal(signal ?? "SIGKILL") : ExitStatus.Exited({ code })
+
+const ofSignal = (signal: string): ExitStatus.ExitStatus =>
+  ExitStatus.Signaled({ signal, coreDumped: dumping.has(signal) ? undefined : false })
+
+const signalIn = /signal: '(SIG[A-Z0-9]+)'/
+
+/** Gap: to `effect/process` an end by signal is an error whose text names it. */
+export const statusOfExit = (exit: Exit.Exit<number, PlatformError.PlatformError>): ExitStatus.ExitStatus => {
+  if (Exit.isSuccess(exit)) return statusOf(exit.value, null)
+  const causes = exit.cause.reasons.map((reason) =>
+    reason._tag === "Fail" && reason.error.reason._tag !== "BadArgument" ? reason.error.reason.cause : ""
+  )
+  return statusOf(null, signalIn.exec(String(causes))?.[1] ?? null)
 }
 
 // -------------------------------------------------------------------------------------------------------- the group
