@@ -168,7 +168,7 @@ export interface Info {
   readonly history: ReadonlyArray<PastRun>
   /** What the whole process group uses now; `undefined` if none runs. */
   readonly usage: Usage | undefined
-  /** Its private directory. */
+  /** Its private directory, which the process is told as `EFFECT_SUPERVISOR_DATA_DIR`. */
   readonly directory: string
 }
 

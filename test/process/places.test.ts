@@ -123,11 +123,11 @@ describe("Jobs: what is in a place", () => {
     Effect.gen(function*() {
       const { job } = yield* ran(sh("echo one; echo x > \"$EFFECT_SUPERVISOR_DATA_DIR/file\""))
       const { directory } = yield* job.info
-      removeFolder(directory)
+      for (const place of [directory, job.logs!.directory]) removeFolder(place)
       yield* job.start
       yield* job.wait
       assert.deepStrictEqual(yield* stdoutOf(job), ["one"])
-      assert.deepStrictEqual(readdirSync(join(directory, "data")), ["file"])
+      assert.deepStrictEqual(readdirSync(directory), ["file"])
     }))
 
   real("how its logs are kept may change from run to run", () =>

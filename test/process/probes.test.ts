@@ -306,12 +306,12 @@ describe("Liveness", () => {
         })
         const job = yield* jobOf("a")
         const { directory, pid } = yield* job.info
-        writeFileSync(`${directory}/data/sick`, "")
+        writeFileSync(`${directory}/sick`, "")
         yield* until(
           "it is ended",
           () => !existsSync(`/proc/${pid}`) || marked(directory).every((one) => one.pid !== pid)
         )
-        yield* Effect.promise(() => import("node:fs/promises").then((fs) => fs.rm(`${directory}/data/sick`)))
+        yield* Effect.promise(() => import("node:fs/promises").then((fs) => fs.rm(`${directory}/sick`)))
         const child = yield* startedAgain(handle, 2)
         const last = child.history.at(-1)!
         assert.strictEqual(last.exit._tag === "Failure" && last.exit.cause.tag, "Unhealthy")

@@ -515,9 +515,9 @@ describe("Job: its directory and what it knows", () => {
         sh("echo \"$EFFECT_SUPERVISOR_DATA_DIR\"; echo x > \"$EFFECT_SUPERVISOR_DATA_DIR/f\"")
       )
       const { directory } = yield* job.info
-      assert.deepStrictEqual(stdout, [`${directory}/data`])
-      assert.strictEqual(statSync(`${directory}/data`).mode & 0o777, 0o700)
-      assert.isTrue(existsSync(`${directory}/data/f`))
+      assert.deepStrictEqual(stdout, [directory])
+      assert.strictEqual(statSync(directory).mode & 0o777, 0o700)
+      assert.isTrue(existsSync(`${directory}/f`))
     }))
 
   real("a place where nothing can be written is said to be one", ({ file }) =>

@@ -617,13 +617,13 @@ describe("Job.runnable: its directory", () => {
         const job = yield* jobOf("group/a-b c")
         const data = yield* said(job, /./)
         directory = (yield* job.info).directory
-        assert.strictEqual(data, `${directory}/data`)
+        assert.strictEqual(data, directory)
         assert.strictEqual(statSync(data).mode & 0o777, 0o700)
         // Nobody else sees the logs either.
-        assert.strictEqual(statSync(`${directory}/logs`).mode & 0o077, 0)
+        assert.strictEqual(statSync(job.logs!.directory).mode & 0o077, 0)
       }).pipe(Effect.scoped, Effect.provide(Layer.fresh(NodeJobs.layer())))
       assert.isFalse(existsSync(directory))
-      assert.isFalse(existsSync(`${directory}/..`))
+      assert.isFalse(existsSync(`${directory}/../..`))
     }))
 
   real(
@@ -639,6 +639,7 @@ describe("Job.runnable: its directory", () => {
             const runs = yield* job.logs!.runs
             return {
               directory,
+              logs: job.logs!.directory,
               lines: yield* stdoutOf(job),
               runs: runs.map(({ ended, run }) => [run, ended?.code, ended?.presumed])
             }
@@ -646,8 +647,8 @@ describe("Job.runnable: its directory", () => {
         const first = yield* round(1)
         assert.deepStrictEqual(first.lines, ["round 1"])
         // The logs are kept, what was the process' own is not.
-        assert.isTrue(existsSync(`${first.directory}/logs`))
-        assert.isFalse(existsSync(`${first.directory}/data`))
+        assert.isTrue(existsSync(first.logs))
+        assert.isFalse(existsSync(first.directory))
         const second = yield* round(2)
         assert.strictEqual(second.directory, first.directory)
         assert.deepStrictEqual(second.lines, ["round 1", "round 2"])

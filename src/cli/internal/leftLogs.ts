@@ -10,7 +10,7 @@ import * as FileSystem from "effect/FileSystem"
 import * as Layer from "effect/Layer"
 import * as Path from "effect/Path"
 import * as Stream from "effect/Stream"
-import { directoryOf, idOf } from "../../process/internal/jobRecord.ts"
+import { idOf, logsOf } from "../../process/internal/jobRecord.ts"
 import * as LogStore from "../../process/LogStore.ts"
 import { Failed } from "../CliError.ts"
 import type { Query } from "./logLines.ts"
@@ -31,14 +31,14 @@ export const find = (directory: string, known: ReadonlyArray<string>): Effect.Ef
   Effect.gen(function*() {
     const fs = yield* FileSystem.FileSystem
     const path = yield* Path.Path
-    const logsOf = (id: string): string => path.join(directoryOf(path, directory, id), "logs")
-    const segments = yield* Effect.orElseSucceed(fs.readDirectory(directory), () => [])
-    const ofKnown = new Set(known.map((id) => path.basename(directoryOf(path, directory, id))))
+    const place = (id: string): string => logsOf(path, directory, id)
+    const segments = yield* Effect.orElseSucceed(fs.readDirectory(path.dirname(place("any"))), () => [])
+    const ofKnown = new Set(known.map((id) => path.basename(place(id))))
     const others = segments.toSorted().filter((segment) => !ofKnown.has(segment))
     const ids = new Set([...known, ...others.map(idOf)])
-    const paths = yield* Effect.filter(ids, (id) => Effect.orElseSucceed(fs.exists(logsOf(id)), () => false))
+    const paths = yield* Effect.filter(ids, (id) => Effect.orElseSucceed(fs.exists(place(id)), () => false))
     const query: Query = (id, options) =>
-      Stream.unwrap(Effect.map(LogStore.readOnly(logsOf(id)), (store) => store.query(options))).pipe(
+      Stream.unwrap(Effect.map(LogStore.readOnly(place(id)), (store) => store.query(options))).pipe(
         Stream.mapError(unreadable(id)),
         Stream.provide(files)
       )

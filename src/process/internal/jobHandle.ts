@@ -146,7 +146,7 @@ export class Handle implements Config {
   /** What every process of a job gets. */
   private surround(command: Command.Command): Command.Command {
     const { messages } = this.settings
-    const env: Record<string, string> = { [variables.data]: this.workspace.data }
+    const env: Record<string, string> = { [variables.data]: this.workspace.directory }
     const added: Record<number, Command.Descriptor> = {}
     if (messages !== undefined) {
       env[variables.messages] = String(descriptors.messages)

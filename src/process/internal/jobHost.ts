@@ -122,12 +122,12 @@ const orFail = (outcome: Outcome): Effect.Effect<Done | NoOp, JobError> =>
 // ------------------------------------------------------------------------------------------------- making and ending
 
 /** Its logs as these settings want them, until the scope of the job closes, or they are closed for others. */
-const openLogs = Effect.fnUntraced(function*(host: Host, id: string, directory: string, { logs }: Settings) {
+const openLogs = Effect.fnUntraced(function*({ root }: Host, id: string, { logs }: Settings) {
   if (logs === false) return noLogs
-  const path = yield* Path.Path
+  const directory = record.logsOf(yield* Path.Path, yield* root.path, id)
   const scope = yield* Scope.fork(yield* Effect.scope)
   const store = yield* Scope.provide(
-    LogStore.make({ ...logs, directory: path.join(directory, "logs"), name: id, isNew: !host.root.isKept }),
+    LogStore.make({ ...logs, directory, name: id, isNew: !root.isKept }),
     scope
   )
   const logging: Logging = { options: logs, store, close: Scope.close(scope, Exit.void) }
@@ -136,9 +136,8 @@ const openLogs = Effect.fnUntraced(function*(host: Host, id: string, directory: 
 
 const openStorage = Effect.fnUntraced(function*(host: Host, id: string, settings: Settings) {
   if (host.isClosed) return yield* new WorkspaceClosed()
-  const directory = record.directoryOf(yield* Path.Path, yield* host.root.path, id)
-  const workspace = yield* record.openWorkspace(directory, host.root.isKept)
-  return { workspace, logging: yield* openLogs(host, id, directory, settings) }
+  const workspace = yield* record.openWorkspace(host.root, id)
+  return { workspace, logging: yield* openLogs(host, id, settings) }
 })
 
 /** For the `WorkspaceFailed` of a job that comes too late. */
@@ -219,8 +218,7 @@ const configure = Effect.fnUntraced(function*(
     const { close } = handle.logging
     handle.logging = noLogs
     yield* close
-    const { directory } = handle.workspace
-    handle.logging = yield* within(host, handle.id, scope, openLogs(host, handle.id, directory, settings))
+    handle.logging = yield* within(host, handle.id, scope, openLogs(host, handle.id, settings))
   }
   handle.configure(command, settings)
 }, Effect.uninterruptible)

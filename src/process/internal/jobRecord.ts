@@ -6,15 +6,15 @@ import * as FileSystem from "effect/FileSystem"
 import * as Path from "effect/Path"
 import type { PlatformError } from "effect/PlatformError"
 import type * as Scope from "effect/Scope"
-import { existsSync } from "node:fs"
+import { statSync } from "node:fs"
 import * as Command from "../Command.ts"
 import type { PastRun } from "../Job.ts"
 import { type Identity, identityOf, isOthers, type UnknownUser } from "./identity.ts"
+import type { Root } from "./jobsRoot.ts"
 
-/** A directory of a job's own: `data` is the process' to use, `logs` holds its output. */
+/** The directory that is the process' to use; a script is in it, too. */
 export interface Workspace {
   readonly directory: string
-  readonly data: string
   /** Makes it ready for a command: its script is in it, and its user may use it. */
   readonly prepare: (command: Command.Command) => Effect.Effect<Command.Command, PlatformError | UnknownUser>
 }
@@ -34,23 +34,27 @@ export const idOf = (segment: string): string =>
     (_, code: string) => String.fromCodePoint(Number.parseInt(code, 16))
   )
 
-/** The place of a job. */
-export const directoryOf = (path: Path.Path, root: string, id: string): string => path.join(root, fileName(id))
+/**
+ * Where a job keeps what is its own. Not both in one directory of the job: that would be one more to make, and on a disk
+ * that is what takes longest before a process can be spawned.
+ */
+export const dataOf = (path: Path.Path, root: string, id: string): string => path.join(root, "data", fileName(id))
+export const logsOf = (path: Path.Path, root: string, id: string): string => path.join(root, "logs", fileName(id))
 
-/** The job's directory, made when something runs; removed with the scope, unless it is kept: then only what is the process' own. */
+/** The job's directory, made when something runs, and removed with the scope. */
 export const openWorkspace: (
-  directory: string,
-  isKept: boolean
-) => Effect.Effect<Workspace, never, FileSystem.FileSystem | Path.Path | Scope.Scope> = Effect.fnUntraced(
-  function*(directory, isKept) {
+  root: Root,
+  id: string
+) => Effect.Effect<Workspace, PlatformError, FileSystem.FileSystem | Path.Path | Scope.Scope> = Effect.fnUntraced(
+  function*({ isKept, path: rootPath }, id) {
     const fs = yield* FileSystem.FileSystem
     const path = yield* Path.Path
-    const data = path.join(directory, "data")
-    const scripts = new Set<string>()
+    const root = yield* rootPath
+    const directory = dataOf(path, root, id)
     // Before anything is made in it, so that it comes after what ends with that.
     yield* Effect.addFinalizer(() =>
       Effect.forEach(
-        isKept ? [data, ...scripts] : [directory],
+        isKept ? [directory] : [directory, logsOf(path, root, id)],
         (path) =>
           Effect.catch(
             fs.remove(path, { recursive: true, force: true }),
@@ -63,25 +67,23 @@ export const openWorkspace: (
     const give = (file: string, { gid, uid }: Identity) => fs.chown(file, uid ?? unchanged, gid ?? unchanged)
     const open = (identity: Identity) =>
       // A place that was given is its owner's business.
-      (isKept ? Effect.void : fs.chmod(path.dirname(directory), passable)).pipe(
-        Effect.andThen(fs.chmod(directory, passable)),
-        Effect.andThen(give(data, identity))
+      (isKept ? Effect.void : fs.chmod(root, passable)).pipe(
+        Effect.andThen(fs.chmod(path.dirname(directory), passable)),
+        Effect.andThen(give(directory, identity))
       )
     const writeScript = Effect.fnUntraced(function*(command: Command.Command, identity: Identity | undefined) {
       const { program } = command
       if (program._tag !== "Script") return command
       const file = path.join(directory, `script.${program.interpreter.extension ?? "txt"}`)
-      scripts.add(file)
       yield* fs.writeFileString(file, program.text, { mode: 0o700 })
       if (identity !== undefined) yield* give(file, identity)
       return Command.fromFile(command, file)
     })
     const workspace: Workspace = {
       directory,
-      data,
       prepare: Effect.fnUntraced(function*(command) {
         // Before each run: somebody may have cleaned up. Without a wait, so that a restart is one that TestClock controls.
-        if (!existsSync(data)) yield* fs.makeDirectory(data, { recursive: true, mode: 0o700 })
+        if (!isDirectory(directory)) yield* fs.makeDirectory(directory, { recursive: true, mode: 0o700 })
         const identity = isOthers(command) ? yield* identityOf(command) : undefined
         if (identity !== undefined) yield* open(identity)
         return yield* writeScript(command, identity)
@@ -90,6 +92,15 @@ export const openWorkspace: (
     return workspace
   }
 )
+
+/** What is wrong with it otherwise is told by whoever tries to make it. */
+const isDirectory = (path: string): boolean => {
+  try {
+    return statSync(path, { throwIfNoEntry: false })?.isDirectory() === true
+  } catch {
+    return false
+  }
+}
 
 /** What chown(2) takes for "as it is". */
 const unchanged = 2 ** 32 - 1
