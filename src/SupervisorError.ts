@@ -187,9 +187,8 @@ const UnhealthyBase: Tagged<"Unhealthy", {
  */
 export class Unhealthy extends UnhealthyBase {
   override get message(): string {
-    return `Child "${this.path}" failed its health check ${this.failures} times in a row: ${
-      causeInfo(this.cause).message
-    }`
+    const times = this.failures === 1 ? "once" : `${this.failures} times in a row`
+    return `Child "${this.path}" failed its health check ${times}: ${causeInfo(this.cause).message}`
   }
 }
 

@@ -117,7 +117,8 @@ const ProbeFailedBase: Tagged<"ProbeFailed", {
  */
 export class ProbeFailed extends ProbeFailedBase {
   override get message(): string {
-    return `Command "${this.command}" did not answer ${this.probe}: ${this.detail}`
+    // What is wrong comes first: tables have little room.
+    return `${this.detail} (probe: ${this.probe}; command "${this.command}")`
   }
 }
 
