@@ -638,6 +638,26 @@ describe("steering", () => {
     assert.deepStrictEqual(await at.json("stop", "db"), [{ path: "db", outcome: "noop", why: "is stopped already" }])
   })
 
+  it("who waits for long is told for whom, and may leave", async () => {
+    const at = place({
+      "package.json": `{"type":"module"}`,
+      "supervisor.config.js": `export default { children: {
+        slow: { command: ["sleep", "600"], ready: { log: "never", timeout: "10 minutes" }, disabled: true },
+        quick: { command: ["sleep", "600"] }
+      } }`
+    })
+    await at.begin("run").says(/all ready/)
+    const start = at.begin("start", "slow", "quick")
+    await until(() => start.stderr !== "", "it says something")
+    assert.strictEqual(
+      start.stderr,
+      `Waiting: slow is not ready yet ("esv why slow"). Ctrl-C ends the waiting, and not the start.\n`
+    )
+    start.process.kill("SIGINT")
+    await start.ended
+    assert.include(await states(at), "slow starting")
+  })
+
   it("'*' is all children of the user, and the supervisor goes on", async () => {
     const at = await steered()
     assert.strictEqual((await at.esv("stop", "*")).code, 0)

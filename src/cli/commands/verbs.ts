@@ -12,14 +12,15 @@ import { together } from "../../control/internal/reports.ts"
 import { matching, wildcards } from "../../control/internal/targets.ts"
 import { walk } from "../../control/internal/walk.ts"
 import type { Signal } from "../../process/Signal.ts"
+import type { ChildSnapshot } from "../../Snapshot.ts"
 import type { ReconcileReport, ReloadReport } from "../../Supervisor.ts"
 import { Exit, exitCodes, Failed, type Failure, UsageError } from "../CliError.ts"
-import { unknown } from "../internal/children.ts"
+import { select, unknown } from "../internal/children.ts"
 import { connect } from "../internal/connection.ts"
 import { neutralise } from "../internal/escapes.ts"
 import { type Globals, Json, style } from "../internal/globals.ts"
 import * as nothing from "../internal/nothingDone.ts"
-import { printJson, printLines } from "../internal/output.ts"
+import { note, printJson, printLines } from "../internal/output.ts"
 import type { Style } from "../internal/style.ts"
 import { flatten, isOwn } from "../internal/words.ts"
 
@@ -125,11 +126,43 @@ export const perform: (
     if (targets.length === 0) return yield* new UsageError({ message: missing(verb) })
     const client = yield* connect
     const operation = verb === "start" ? startOrAdd(client) : client[verb]
-    const answers = yield* ask(client, yield* withoutOwn(client, targets), operation)
+    const meant = yield* withoutOwn(client, targets)
+    yield* Effect.forkScoped(Effect.ignore(tellOfWaiting(client, verb, meant)))
+    const answers = yield* ask(client, meant, operation)
     yield* report(client, verb, targets, answers)
   },
   Effect.scoped
 )
+
+/** After so many ms it is said for whom a verb waits, and then again and again. */
+const patience = { firstMillis: 3_000, nextMillis: 30_000 } as const
+
+/** States that a verb waits to be over. */
+const passing: Partial<Record<ChildSnapshot["state"]["_tag"], string>> = {
+  Pending: "is not started yet",
+  Starting: "is not ready yet",
+  Backoff: "has failed and waits for its restart",
+  Stopping: "is being stopped"
+}
+
+/** What is started is waited for until it is ready, which may take long, or for ever. */
+const tellOfWaiting = Effect.fnUntraced(function*(
+  client: ControlClient.Client,
+  verb: Verb,
+  targets: ReadonlyArray<string>
+) {
+  yield* Effect.sleep(patience.firstMillis)
+  while (true) {
+    const children = yield* select(yield* client.status, targets)
+    const [one, ...others] = children.filter(({ state }) => passing[state._tag] !== undefined)
+    if (one !== undefined) {
+      const more = others.length === 0 ? "" : `, and ${others.length} more`
+      const what = `${one.path} ${passing[one.state._tag]} ("esv why ${one.path}")${more}`
+      yield* note(`Waiting: ${what}. Ctrl-C ends the waiting, and not the ${verb}.`)
+    }
+    yield* Effect.sleep(patience.nextMillis)
+  }
+})
 
 /** One that is disabled in the configuration is not there before it is started by hand. */
 const startOrAdd = (client: ControlClient.Client) => (target: string) =>
