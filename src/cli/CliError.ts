@@ -55,6 +55,8 @@ const NoneFoundBase: Tagged<"NoneFound", {
   readonly directory: string
   /** The configuration here, whose supervisor is not running. */
   readonly configuration: string | undefined
+  /** What the last one of it has said in the background, if one has. */
+  readonly log: string | undefined
   /** The names of those that run elsewhere. */
   readonly running: ReadonlyArray<string>
 }> = Data.TaggedError("NoneFound")
@@ -67,6 +69,12 @@ const NoneFoundBase: Tagged<"NoneFound", {
  */
 export class NoneFound extends NoneFoundBase {
   override get message(): string {
+    return `${this.which}${
+      this.log === undefined ? "" : ` What the last one said in the background is in ${this.log}.`
+    }`
+  }
+
+  private get which(): string {
     const elsewhere = this.running.map((name) => `--name ${name}`).join(" or ")
     if (this.configuration !== undefined && this.running.length > 0) {
       return `The supervisor of ${this.configuration} is not running. Start it with "esv up", or say one that runs elsewhere: ${elsewhere}.`

@@ -383,6 +383,17 @@ describe("in the background", () => {
     assert.match(stderr, /elsewhere\/Procfile is not running.*--name other/)
   })
 
+  it("what it has said is to be found when it has ended", async () => {
+    const at = place({ Procfile: `web: ${idle}` })
+    assert.notInclude((await at.esv("ps")).stderr, "in the background is in")
+    const { log, pid } = await at.json<{ readonly pid: number; readonly log: string }>("up")
+    process.kill(pid, "SIGTERM")
+    await until(() => !isAlive(pid), "it has ended")
+    const { code, stderr } = await at.esv("ps")
+    assert.strictEqual(code, 3)
+    assert.include(stderr, ` What the last one said in the background is in ${log}.`)
+  })
+
   it("says why it did not come up, with its last words", async () => {
     const at = place({ Procfile: "bad: echo no such table >&2; exit 4" })
     const { code, stderr } = await at.esv("up")

@@ -145,7 +145,7 @@ const tailOf = (file: string, from: number): string => {
 
 export const detach: (what: Detached) => Effect.Effect<Started, Failed> = Effect.fnUntraced(function*(what: Detached) {
   const path = resolve(what.file ?? ".")
-  const log = stateDirectory.log(path, `${what.name ?? ""}\0${what.socket ?? ""}`)
+  const log = stateDirectory.log(path, what.name, what.socket)
   const { fd, from } = yield* Effect.try({ try: () => openLog(log), catch: (cause) => noLog(log, cause) })
   const process = yield* Effect.ensuring(
     Effect.try({ try: () => launch(what, fd), catch: notStarted }),

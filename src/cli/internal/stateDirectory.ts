@@ -20,5 +20,6 @@ const place = (path: string, rest: string): string => `${basename(path) || "root
 /** The output of the children of a configuration, by the directory that it is in. */
 export const jobs = (directory: string, name: string): string => join(root(), place(directory, name), "jobs")
 
-/** What a supervisor in the background says itself. */
-export const log = (path: string, rest: string): string => join(root(), `${place(path, rest)}.log`)
+/** What a supervisor in the background says itself: by what it was started with. */
+export const log = (fileOrDirectory: string, name: string = "", socket: string = ""): string =>
+  join(root(), `${place(fileOrDirectory, `${name}\0${socket}`)}.log`)

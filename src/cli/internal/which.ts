@@ -11,6 +11,7 @@ import { byName } from "../../control/internal/socketPath.ts"
 import { NoneFound } from "../CliError.ts"
 import { fileNames } from "../config/internal/fileNames.ts"
 import * as records from "./records.ts"
+import * as stateDirectory from "./stateDirectory.ts"
 
 /** What was said about it. */
 export interface Wish {
@@ -62,6 +63,10 @@ export const configurationAbove = (directory: string): string | undefined => {
   }
 }
 
+/** What the last supervisor of a configuration has said in the background, named by its directory or itself. */
+const logOf = (configuration: string): string | undefined =>
+  [dirname(configuration), configuration].map((path) => stateDirectory.log(path)).find((log) => existsSync(log))
+
 const nameOf = (socket: string): string => basename(socket, ".sock")
 
 /**
@@ -88,6 +93,7 @@ export const which: (wish: Wish) => Effect.Effect<string, NoneFound> = Effect.fn
   return yield* new NoneFound({
     directory: wish.directory,
     configuration,
+    log: configuration === undefined ? undefined : logOf(configuration),
     running: up.map((socket) => names.get(socket) ?? nameOf(socket))
   })
 })
