@@ -319,7 +319,7 @@ describe("why", () => {
   ]
   for (const [state, line] of firstLines) {
     it(`${state._tag} is told in a sentence`, () =>
-      assert.strictEqual(whyText(details(child("a", state)), now, noColours)[0], line))
+      assert.strictEqual(whyText(details(child("a", state)), now, noColours, "esv")[0], line))
   }
 
   it("the last exits are told, the newest first, with what was decided", () => {
@@ -331,15 +331,25 @@ describe("why", () => {
       decision
     })
     const history = [1, 2, 3, 4, 5, 6].map((n) => exit(n, n === 6 ? "giveUp" : "restart"))
-    const text = whyText(details(child("a", { _tag: "GaveUp", cause: failed("boom 6") }, { history })), now, noColours)
+    const text = whyText(
+      details(child("a", { _tag: "GaveUp", cause: failed("boom 6") }, { history })),
+      now,
+      noColours,
+      "esv -n shop"
+    )
     const exits = text.filter((line) => line.includes(" run "))
     assert.strictEqual(exits.length, 5)
     assert.match(exits[0]!, /run 6 boom 6 after 2s; no more restarts were granted, so it gave up/)
-    assert.include(text.join("\n"), "esv start a")
+    assert.include(text.join("\n"), "esv -n shop start a")
   })
 
   it("who waits is told for what", () => {
-    const text = whyText(details(child("a", { _tag: "Starting" }), ["db to be ready (it is starting)"]), now, noColours)
+    const text = whyText(
+      details(child("a", { _tag: "Starting" }), ["db to be ready (it is starting)"]),
+      now,
+      noColours,
+      "esv"
+    )
     assert.deepStrictEqual(text, [
       "a waits for what it depends on, and is not started before that",
       "",

@@ -11,6 +11,7 @@ import type { Failure } from "../CliError.ts"
 import { select } from "../internal/children.ts"
 import { connect } from "../internal/connection.ts"
 import { type Globals, Json, style } from "../internal/globals.ts"
+import { invocation } from "../internal/invocation.ts"
 import { print, printJson } from "../internal/output.ts"
 import { whyText } from "../internal/whyText.ts"
 
@@ -24,8 +25,9 @@ const handler = Effect.fnUntraced(function*({ targets }: Input) {
   const found = yield* client.infos(children.map(({ path }) => path))
   if (yield* Json) return yield* printJson(found)
   const look = yield* style
+  const esv = yield* invocation
   const now = yield* Clock.currentTimeMillis
-  yield* print(`${found.map((details) => whyText(details, now, look).join("\n")).join("\n\n\n")}\n`)
+  yield* print(`${found.map((details) => whyText(details, now, look, esv).join("\n")).join("\n\n\n")}\n`)
 }, Effect.scoped)
 
 export const why: Command.Command<"why", Input, {}, Failure, Globals> = Command.make(

@@ -59,18 +59,22 @@ const stateSentence = ({ job, waitsFor }: Details, child: ChildSnapshot, now: nu
 }
 
 /** What to do next. */
-export const advice = ({ path, waitsFor }: Details, { state }: ChildSnapshot): ReadonlyArray<string> => {
+export const advice = (
+  { path, waitsFor }: Details,
+  { state }: ChildSnapshot,
+  esv: string
+): ReadonlyArray<string> => {
   switch (state._tag) {
     case "Backoff":
-      return [`starts it now: esv restart ${path}`, `shows what it said: esv logs ${path}`]
+      return [`starts it now: ${esv} restart ${path}`, `shows what it said: ${esv} logs ${path}`]
     case "GaveUp":
-      return [`shows what it said: esv logs ${path}`, `starts it afresh: esv start ${path}`]
+      return [`shows what it said: ${esv} logs ${path}`, `starts it afresh: ${esv} start ${path}`]
     case "Stopped":
-      return [`starts it: esv start ${path}`]
+      return [`starts it: ${esv} start ${path}`]
     case "Held":
-      return [`starts it: esv release ${path}`]
+      return [`starts it: ${esv} release ${path}`]
     case "Starting":
-      return waitsFor.length > 0 ? [] : [`shows what it said: esv logs ${path}`]
+      return waitsFor.length > 0 ? [] : [`shows what it said: ${esv} logs ${path}`]
     case "Pending":
     case "Running":
     case "Stopping":
@@ -112,8 +116,8 @@ const indented = (lines: ReadonlyArray<string>): ReadonlyArray<string> => lines.
 const section = (title: string, lines: ReadonlyArray<string>, style: Style): ReadonlyArray<string> =>
   lines.length === 0 ? [] : ["", style.bold(title), ...indented(lines)]
 
-/** All of it, in lines. */
-export const whyText = (details: Details, now: number, style: Style): ReadonlyArray<string> => {
+/** All of it, in lines. `esv` is what to write before a verb. */
+export const whyText = (details: Details, now: number, style: Style, esv: string): ReadonlyArray<string> => {
   const { child, job, path, waitsFor } = details
   if (child === undefined) return [`${path} is a process of the application's own, under no supervisor`]
   const word = words.state(child)
@@ -124,6 +128,6 @@ export const whyText = (details: Details, now: number, style: Style): ReadonlyAr
     ...section("Command", job === undefined ? [] : [neutralise(job.command)], style),
     ...section("Last failure", lastWords(child), style),
     ...section("Last exits", exits.map((record) => exitLine(record, job?.history ?? [], now)), style),
-    ...section("What to do", advice(details, child), style)
+    ...section("What to do", advice(details, child, esv), style)
   ]
 }

@@ -104,7 +104,7 @@ export const firstLine = (text: string): string => {
 }
 
 /** What a failure says in a few words: of a command, which is well known, only how it ended. */
-export const brief = (message: string): string => firstLine(withoutCommand(message))
+export const brief = (message: string): string => firstLine(withoutCommand(message)).replace(/\.$/, "")
 
 /** Children that the command line adds for itself: they are not the user's. */
 export const isOwn = (name: string): boolean => name.startsWith("(") && name.endsWith(")")
