@@ -37,6 +37,11 @@ const adviceFor: Readonly<Record<SpawnFailedReason, string>> = {
   Unknown: "See the cause."
 }
 
+/** How a line begins whose first word only a shell knows. */
+const ofShell = /^(?:alias|cd|eval|exec|export|for|if|set|source|ulimit|umask|unset|while|\w+=\S*)(?:\s|$)/
+
+const shellAdvice = "That is a word of the shell, and this command runs without one: make it a line for a shell."
+
 const SpawnFailedBase: Tagged<"SpawnFailed", {
   readonly command: string
   readonly reason: SpawnFailedReason
@@ -52,7 +57,8 @@ const SpawnFailedBase: Tagged<"SpawnFailed", {
  */
 export class SpawnFailed extends SpawnFailedBase {
   override get message(): string {
-    return `Command "${this.command}" could not be started (${this.detail}). ${adviceFor[this.reason]}`
+    const advice = this.reason === "NotFound" && ofShell.test(this.command) ? shellAdvice : adviceFor[this.reason]
+    return `Command "${this.command}" could not be started (${this.detail}). ${advice}`
   }
 }
 

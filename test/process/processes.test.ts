@@ -374,6 +374,17 @@ describe("ExitStatus: how a process ended", () => {
 })
 
 describe("SpawnFailed: a command that cannot be started", () => {
+  real("of words that only a shell knows it is said that they are", () =>
+    Effect.gen(function*() {
+      for (const words of ["exec node", "cd /tmp", "PORT=80 node", "export A=1"]) {
+        const [program = "", ...args] = words.split(" ")
+        assert.match((yield* notStarted(Command.make(program, args))).message, /make it a line for a shell/)
+      }
+      for (const program of ["executor", "no-such-program", "./cd"]) {
+        assert.match((yield* notStarted(Command.make(program))).message, /check its name/)
+      }
+    }))
+
   real("says why, names the command, and runs nothing", ({ directory, file }) =>
     Effect.gen(function*() {
       writeFileSync(file("plain"), "text")
