@@ -38,7 +38,7 @@ const adviceFor: Readonly<Record<SpawnFailedReason, string>> = {
 }
 
 /** How a line begins whose first word only a shell knows. */
-const ofShell = /^(?:alias|cd|eval|exec|export|for|if|set|source|ulimit|umask|unset|while|\w+=\S*)(?:\s|$)/
+const ofShell = /^(?:alias|cd|eval|exec|export|for|if|set|source|ulimit|umask|unset|while|'?\w+=.*)(?:\s|$)/
 
 const shellAdvice = "That is a word of the shell, and this command runs without one: make it a line for a shell."
 
