@@ -48,7 +48,7 @@ export const logsOf = (path: Path.Path, root: string, id: string): string => pat
 const scriptOf = (path: Path.Path, root: string, id: string, extension = "txt"): string =>
   path.join(root, "scripts", fileName(id), `script.${extension}`)
 
-/** The job's directory, made when something runs, and removed with the scope. */
+/** The job's directory, made when something runs; removed with the scope, as are logs that are not kept. */
 export const openWorkspace: (
   root: Root,
   id: string
