@@ -354,8 +354,8 @@ export const shell = (
 }
 
 /**
- * The text of a script for an interpreter, by name or any other. When it is started, the text is written into the job's
- * private directory, which removes it in the end.
+ * The text of a script for an interpreter, by name or any other. When it is started, the text is written into a
+ * file of its job, which is removed with that.
  *
  * **Example** (A script in Python, and one for another interpreter)
  *

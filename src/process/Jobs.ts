@@ -74,10 +74,11 @@ export class Jobs extends JobsBase {
  */
 export interface JobsOptions {
   /**
-   * Where the jobs' private directories are made, one each, named after the job. They are kept, so that logs can be
-   * read after a restart of the whole program, and belong to one program at a time: another one that is given the same
-   * place cannot start its jobs (`WorkspaceFailed`). Default: a temporary directory, removed at the end; what is left of
-   * a program that was killed is removed by the next one that starts.
+   * Where the jobs keep what is theirs, each under its own name: private directories in `data`, which are removed with
+   * their jobs, and logs in `logs`, which stay, to be read after a restart of the whole program. It belongs to one
+   * program at a time: another one that is given the same place cannot start its jobs (`WorkspaceFailed`). Default: a
+   * temporary directory, removed at the end; what is left of a program that was killed is removed by the next one that
+   * starts.
    */
   readonly directory?: string | undefined
 }

@@ -264,7 +264,7 @@ const WorkspaceFailedBase: Tagged<"WorkspaceFailed", {
 }> = Data.TaggedError("WorkspaceFailed")
 
 /**
- * The private directory of a job, or its logs in it, could not be made.
+ * The place of a job's private directory, or its logs, could not be made.
  *
  * @category errors
  * @since 0.1.0

@@ -156,6 +156,19 @@ describe("Guardian, when its supervisor is killed with SIGKILL", () => {
       }
     }), 60_000)
 
+  it.live("also one that has thrown its environment away, a turn after it was registered", () =>
+    Effect.gen(function*() {
+      if (!hasProc) return
+      const supervisor = yield* run("stranger")
+      yield* supervisor.next
+      const { groups } = yield* supervisor.next
+      const [pid] = groups!
+      while (readFileSync(`/proc/${pid}/environ`, "latin1") !== "") yield* Effect.sleep(1)
+      yield* Effect.addFinalizer(() => Effect.ignore(ProcessTable.signalGroup(pid!, "SIGKILL")))
+      yield* supervisor.kill
+      yield* gone(groups!)
+    }))
+
   it.live("although it has just told the guardian more than fits into the pipe", () =>
     Effect.gen(function*() {
       if (!hasProc) return

@@ -817,6 +817,21 @@ describe("following", () => {
       assert.deepStrictEqual(yield* texts(store.tail(2)), ["name? Bob", "bye"])
     })))
 
+  test("shows each of several prompts, whatever came between them", () =>
+    live(Effect.gen(function*() {
+      const store = yield* open({ partialAfter: 5 })
+      const answers = yield* Queue.unbounded<string>()
+      const bytes = Stream.concat(chunks("name? "), Stream.flatMap(Stream.fromQueue(answers), (text) => chunks(text)))
+      const follower = yield* following(store)
+      yield* Effect.forkScoped(store.capture(yield* store.begin(), "stdout", bytes))
+      yield* follower.until(1)
+      yield* Queue.offer(answers, "Bob\nage? ")
+      yield* follower.until(3)
+      yield* Queue.offer(answers, "7\nsure? ")
+      yield* follower.until(5)
+      assert.deepStrictEqual(follower.texts(), ["name? …", "Bob", "age? …", "7", "sure? …"])
+    })))
+
   test("many at once, each its own stream of one store, costs the writer nothing and shows each all", () =>
     live(Effect.gen(function*() {
       const store = yield* open()

@@ -1,7 +1,7 @@
 import { assert, describe } from "@effect/vitest"
 import { Effect, Fiber, PlatformError, Redacted, Result, Stream } from "effect"
 import { Command, ExitStatus, Job, ProcessError, Spawner } from "effect-supervisor/process"
-import { chmodSync, existsSync, mkdirSync, statSync, writeFileSync } from "node:fs"
+import { chmodSync, existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import {
   fixture,
@@ -355,6 +355,24 @@ describe("Command: whose process it is", () => {
         assert.deepStrictEqual(byScript, ["65534"])
       }
     }))
+
+  real(
+    "what it puts where it may write is no way to write where it may not",
+    ({ directory, file }) =>
+      Effect.gen(function*() {
+        if (!isRoot) return
+        chmodSync(directory, 0o755)
+        mkdirSync(join(directory, "jobs"), { mode: 0o711 })
+        writeFileSync(file("secret"), "secret", { mode: 0o600 })
+        const plant = `for f in "$0" "$EFFECT_SUPERVISOR_DATA_DIR/\${0##*/}"; do ln -sf "${file("secret")}" "$f"; done`
+        const { job } = yield* ran(Command.script("sh", plant, [], { uid: 65_534 }))
+        // Its next run writes the script anew.
+        yield* job.start
+        yield* job.wait
+        assert.strictEqual(readFileSync(file("secret"), "utf8"), "secret")
+        assert.strictEqual(statSync(file("secret")).uid, 0)
+      })
+  )
 })
 
 describe("ExitStatus: how a process ended", () => {

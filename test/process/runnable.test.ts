@@ -3,6 +3,7 @@ import { Deferred, Effect, Exit, Fiber, Layer, Option, Schedule, Schema, Stream 
 import { ProcessManager, RestartPolicy, Runnable, type Supervisor } from "effect-supervisor"
 import { Command, ExitStatus, Job, Jobs, Messages, NodeJobs, ProcessError } from "effect-supervisor/process"
 import { existsSync, statSync } from "node:fs"
+import { join } from "node:path"
 import {
   fixture,
   linesOf,
@@ -623,7 +624,7 @@ describe("Job.runnable: its directory", () => {
         assert.strictEqual(statSync(job.logs!.directory).mode & 0o077, 0)
       }).pipe(Effect.scoped, Effect.provide(Layer.fresh(NodeJobs.layer())))
       assert.isFalse(existsSync(directory))
-      assert.isFalse(existsSync(`${directory}/../..`))
+      assert.isFalse(existsSync(join(directory, "../..")))
     }))
 
   real(

@@ -1,11 +1,13 @@
 /**
- * The pipes and the end of a process that was started by `effect/process`, to read them without detour and to close them.
+ * The pipes of a process that was started by `effect/process`, to read them without detour and to close them; its end.
  *
  * Gaps: its handle gives them as streams only, and this process goes on reading a pipe that nobody reads the stream of.
  * One that is held by somebody who left the group would keep it alive as long as that lives. And each stream is read
  * through a second one of Node, which stops and starts the pipe for every 64 kB: half of the time that it takes to
- * read much. An end by signal is told as the text of an error. Node tells of each child process that it makes; among those made during a spawn, the one with that pid is
- * the one that was started.
+ * read much. An end by signal is told as the text of an error.
+ *
+ * Node tells of each child process that it makes; among those made during a spawn, the one with that pid is the one that
+ * was started.
  *
  * Floor 3.
  */

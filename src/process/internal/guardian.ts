@@ -164,8 +164,8 @@ const replace = (post: Post): void => {
 // --------------------------------------------------------------------------------------------------------- the lines
 
 /**
- * Node hands what is written to a pipe to the kernel before `write` returns, unless the pipe is full (some 200 lines that
- * the guardian has not read yet): it will be read even if this process is killed in the next instant.
+ * Node hands what is written to a pipe to the kernel before `write` returns, unless the pipe is full (some 200 writes that the
+ * guardian has not read yet): it will be read even if this process is killed in the next instant.
  */
 const flush = (post: Post): void => {
   const { pending } = post
@@ -173,7 +173,7 @@ const flush = (post: Post): void => {
   if (pending !== "") post.child?.stdin?.write(pending)
 }
 
-/** What it says may be found by the token of the process until it is written. */
+/** Until it is written, a process is found by its token; a number that is free is nobody else's so soon. */
 const write = (post: Post, line: string): void => {
   post.lines++
   if (post.lines > 2 * post.entries.size + journalSlack) return rewrite(post)
@@ -185,7 +185,7 @@ const write = (post: Post, line: string): void => {
 const isBehind = (post: Post): boolean => (post.child?.stdin?.writableLength ?? 0) > 0
 
 /**
- * Waits until the kernel has all lines. Without end nobody waits, for a guardian that somebody has stopped: then the
+ * Waits until the kernel has all tokens. Without end nobody waits, for a guardian that somebody has stopped: then the
  * lines wait alone.
  */
 const delivered = (post: Post): Effect.Effect<void> =>

@@ -12,10 +12,10 @@ import type { PastRun } from "../Job.ts"
 import { type Identity, identityOf, isOthers, type UnknownUser } from "./identity.ts"
 import type { Root } from "./jobsRoot.ts"
 
-/** The directory that is the process' to use; a script is in it, too. */
+/** The directory that is the process' to use. */
 export interface Workspace {
   readonly directory: string
-  /** Makes it ready for a command: its script is in it, and its user may use it. */
+  /** Makes it ready for a command: its script is written, and its user may use both. */
   readonly prepare: (command: Command.Command) => Effect.Effect<Command.Command, PlatformError | UnknownUser>
 }
 
@@ -41,7 +41,14 @@ export const idOf = (segment: string): string =>
 export const dataOf = (path: Path.Path, root: string, id: string): string => path.join(root, "data", fileName(id))
 export const logsOf = (path: Path.Path, root: string, id: string): string => path.join(root, "logs", fileName(id))
 
-/** The job's directory, made when something runs, and removed with the scope. */
+/**
+ * Not in the directory that is the process' own: a process of another user could put a link in its place, through which
+ * this one would write the next script, and give the file to that user.
+ */
+const scriptOf = (path: Path.Path, root: string, id: string, extension = "txt"): string =>
+  path.join(root, "scripts", fileName(id), `script.${extension}`)
+
+/** The job's directory, made when something runs; removed with the scope, as are logs that are not kept. */
 export const openWorkspace: (
   root: Root,
   id: string
@@ -51,10 +58,11 @@ export const openWorkspace: (
     const path = yield* Path.Path
     const root = yield* rootPath
     const directory = dataOf(path, root, id)
+    const scripts = new Set<string>()
     // Before anything is made in it, so that it comes after what ends with that.
     yield* Effect.addFinalizer(() =>
       Effect.forEach(
-        isKept ? [directory] : [directory, logsOf(path, root, id)],
+        [directory, ...scripts, ...(isKept ? [] : [logsOf(path, root, id)])],
         (path) =>
           Effect.catch(
             fs.remove(path, { recursive: true, force: true }),
@@ -71,12 +79,18 @@ export const openWorkspace: (
         Effect.andThen(fs.chmod(path.dirname(directory), passable)),
         Effect.andThen(give(directory, identity))
       )
+    const openScript = (file: string, identity: Identity) =>
+      Effect.forEach([path.dirname(file), path.dirname(path.dirname(file))], (place) => fs.chmod(place, passable)).pipe(
+        Effect.andThen(give(file, identity))
+      )
     const writeScript = Effect.fnUntraced(function*(command: Command.Command, identity: Identity | undefined) {
       const { program } = command
       if (program._tag !== "Script") return command
-      const file = path.join(directory, `script.${program.interpreter.extension ?? "txt"}`)
+      const file = scriptOf(path, root, id, program.interpreter.extension)
+      scripts.add(path.dirname(file))
+      yield* fs.makeDirectory(path.dirname(file), { recursive: true, mode: 0o700 })
       yield* fs.writeFileString(file, program.text, { mode: 0o700 })
-      if (identity !== undefined) yield* give(file, identity)
+      if (identity !== undefined) yield* openScript(file, identity)
       return Command.fromFile(command, file)
     })
     const workspace: Workspace = {

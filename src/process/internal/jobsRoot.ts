@@ -1,5 +1,5 @@
 /**
- * The place of all private directories of a program. It has one owner at a time, who is named in a file in it: two
+ * The place of all private directories and logs of a program. It has one owner at a time, who is named in a file in it: two
  * programs in one place would write each other's logs, and remove what the other still uses.
  *
  * Floor 3.
@@ -11,11 +11,11 @@ import { type PlatformError, systemError } from "effect/PlatformError"
 import type * as Scope from "effect/Scope"
 import * as ProcessTable from "./processTable.ts"
 
-/** Where the private directories are made. */
+/** Where jobs keep what is theirs. */
 export interface Root {
   /** Its path, made when first asked for. */
   readonly path: Effect.Effect<string, PlatformError>
-  /** Whether what is in it outlives its job. */
+  /** Whether logs in it outlive their job. */
   readonly isKept: boolean
 }
 

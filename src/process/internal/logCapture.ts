@@ -68,11 +68,8 @@ export const makeCapture = (writer: LogWriter, options: CaptureOptions): LogStor
 
     const fork = Effect.runForkWith(yield* Effect.context<never>())
     let partial: Fiber.Fiber<void> | undefined
-    let isWatched = false
     splitter.onHeld = () => {
-      if (isWatched) return
-      isWatched = true
-      partial = fork(showPartialLines)
+      if (partial === undefined || partial.pollUnsafe() !== undefined) partial = fork(showPartialLines)
     }
     /** Stores what there is of a line that has been waiting for its end for so long, until no line is. */
     const showPartialLines = Effect.gen(function*() {
@@ -81,7 +78,6 @@ export const makeCapture = (writer: LogWriter, options: CaptureOptions): LogStor
         if (left > 0) yield* Effect.sleep(left)
         else splitter.release(now())
       }
-      isWatched = false
     })
     const exit = yield* store.pipe(
       // Also when interrupted: what was read is stored.
