@@ -271,7 +271,7 @@ const WorkspaceFailedBase: Tagged<"WorkspaceFailed", {
  */
 export class WorkspaceFailed extends WorkspaceFailedBase {
   override get message(): string {
-    return `The private directory of job "${this.job}" could not be made (${this.detail}). ${this.advice}.`
+    return `The place of job "${this.job}" could not be made (${this.detail}). ${this.advice}.`
   }
 }
 

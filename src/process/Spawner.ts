@@ -169,17 +169,18 @@ const spawn = Effect.fnUntraced(function*(
 })
 
 /** The end of the program, seen from now on whether anybody asks for it or not. */
-const observe = Effect.fnUntraced(function*({ handle, onEnd }: Piped) {
+const observe = Effect.fnUntraced(function*({ child, handle }: Piped) {
   const status = Deferred.makeUnsafe<ExitStatus.ExitStatus>()
-  const isTold = onEnd((code, signal) => {
+  const end = (code: number | null, signal: string | null): void => {
     Deferred.doneUnsafe(status, Exit.succeed(spawning.statusOf(code, signal)))
-  })
-  if (!isTold) {
+  }
+  if (child === undefined) {
     yield* Effect.forkDetach(
       Effect.onExit(handle.exitCode, (exit) => Deferred.succeed(status, spawning.statusOfExit(exit))),
       { startImmediately: true }
     )
-  }
+  } else if (child.exitCode === null && child.signalCode === null) child.once("exit", end)
+  else end(child.exitCode, child.signalCode)
   return status
 })
 

@@ -10,7 +10,7 @@ import * as FileSystem from "effect/FileSystem"
 import * as Layer from "effect/Layer"
 import * as Path from "effect/Path"
 import * as Stream from "effect/Stream"
-import { idOf, logsOf } from "../../process/internal/jobRecord.ts"
+import { idOf, logsIn, logsOf } from "../../process/internal/jobRecord.ts"
 import * as LogStore from "../../process/LogStore.ts"
 import { Failed } from "../CliError.ts"
 import type { Query } from "./logLines.ts"
@@ -32,7 +32,7 @@ export const find = (directory: string, known: ReadonlyArray<string>): Effect.Ef
     const fs = yield* FileSystem.FileSystem
     const path = yield* Path.Path
     const place = (id: string): string => logsOf(path, directory, id)
-    const segments = yield* Effect.orElseSucceed(fs.readDirectory(path.dirname(place("any"))), () => [])
+    const segments = yield* Effect.orElseSucceed(fs.readDirectory(logsIn(path, directory)), () => [])
     const ofKnown = new Set(known.map((id) => path.basename(place(id))))
     const others = segments.toSorted().filter((segment) => !ofKnown.has(segment))
     const ids = new Set([...known, ...others.map(idOf)])

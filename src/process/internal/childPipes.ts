@@ -32,17 +32,18 @@ export interface Piped {
   readonly handle: ChildProcessHandle
   readonly stdout: Output
   readonly stderr: Output
-  /** Calls this with the end of the program, once. False: its end is to be had from the handle only. */
-  readonly onEnd: (end: (code: number | null, signal: NodeJS.Signals | null) => void) => boolean
+  /** As Node knows it; `undefined` if all that is known of it is its handle. */
+  readonly child: ChildProcess | undefined
   /** Closes this end of all of them. */
   readonly closePipes: Effect.Effect<void>
 }
 
-/** The spawns that are going on, each with the child processes that were made meanwhile. */
-const spawns = new Set<Array<ChildProcess>>()
+/** How many spawns are going on, and the child processes that were made meanwhile and are nobody's yet. */
+let spawns = 0
+const made = new Set<ChildProcess>()
 
 const onMade = (message: unknown): void => {
-  if (isAboutChild(message)) { for (const made of spawns) made.push(message.process) }
+  if (spawns > 0 && isAboutChild(message)) made.add(message.process)
 }
 
 let isSubscribed = false
@@ -58,33 +59,39 @@ const subscribe = (): void => {
 export const withPipes = <E, R>(spawn: Effect.Effect<ChildProcessHandle, E, R>): Effect.Effect<Piped, E, R> =>
   Effect.suspend(() => {
     subscribe()
-    const made: Array<ChildProcess> = []
-    spawns.add(made)
+    spawns++
     return Effect.ensuring(
-      Effect.map(spawn, (handle): Piped => {
-        const child = made.find(({ pid }) => pid === handle.pid)
-        const stdout = readerOf(child?.stdout, "stdout")
-        const stderr = readerOf(child?.stderr, "stderr")
-        return {
-          handle,
-          stdout: stdout === undefined ? handle.stdout : outputOf(stdout),
-          stderr: stderr === undefined ? handle.stderr : outputOf(stderr),
-          onEnd: (end) => {
-            if (child === undefined) return false
-            if (child.exitCode === null && child.signalCode === null) child.once("exit", end)
-            else end(child.exitCode, child.signalCode)
-            return true
-          },
-          closePipes: Effect.sync(() => {
-            for (const pipe of child?.stdio ?? []) pipe?.destroy()
-            stdout?.close()
-            stderr?.close()
-          })
-        }
-      }),
-      Effect.sync(() => spawns.delete(made))
+      Effect.map(spawn, (handle) => pipedOf(handle, take(handle.pid))),
+      Effect.sync(() => {
+        if (--spawns === 0) made.clear()
+      })
     )
   })
+
+const take = (pid: number): ChildProcess | undefined => {
+  for (const child of made) {
+    if (child.pid !== pid) continue
+    made.delete(child)
+    return child
+  }
+  return undefined
+}
+
+const pipedOf = (handle: ChildProcessHandle, child: ChildProcess | undefined): Piped => {
+  const stdout = readerOf(child?.stdout, "stdout")
+  const stderr = readerOf(child?.stderr, "stderr")
+  return {
+    handle,
+    child,
+    stdout: stdout === undefined ? handle.stdout : outputOf(stdout),
+    stderr: stderr === undefined ? handle.stderr : outputOf(stderr),
+    closePipes: Effect.sync(() => {
+      for (const pipe of child?.stdio ?? []) pipe?.destroy()
+      stdout?.close()
+      stderr?.close()
+    })
+  }
+}
 
 const isAboutChild = (message: unknown): message is { readonly process: ChildProcess } =>
   typeof message === "object" && message !== null && "process" in message

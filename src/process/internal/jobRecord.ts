@@ -6,7 +6,6 @@ import * as FileSystem from "effect/FileSystem"
 import * as Path from "effect/Path"
 import type { PlatformError } from "effect/PlatformError"
 import type * as Scope from "effect/Scope"
-import { statSync } from "node:fs"
 import * as Command from "../Command.ts"
 import type { PastRun } from "../Job.ts"
 import { type Identity, identityOf, isOthers, type UnknownUser } from "./identity.ts"
@@ -39,7 +38,8 @@ export const idOf = (segment: string): string =>
  * that is what takes longest before a process can be spawned.
  */
 export const dataOf = (path: Path.Path, root: string, id: string): string => path.join(root, "data", fileName(id))
-export const logsOf = (path: Path.Path, root: string, id: string): string => path.join(root, "logs", fileName(id))
+export const logsIn = (path: Path.Path, root: string): string => path.join(root, "logs")
+export const logsOf = (path: Path.Path, root: string, id: string): string => path.join(logsIn(path, root), fileName(id))
 
 /**
  * Not in the directory that is the process' own: a process of another user could put a link in its place, through which
@@ -96,8 +96,8 @@ export const openWorkspace: (
     const workspace: Workspace = {
       directory,
       prepare: Effect.fnUntraced(function*(command) {
-        // Before each run: somebody may have cleaned up. Without a wait, so that a restart is one that TestClock controls.
-        if (!isDirectory(directory)) yield* fs.makeDirectory(directory, { recursive: true, mode: 0o700 })
+        // Before each run: somebody may have cleaned up.
+        yield* fs.makeDirectory(directory, { recursive: true, mode: 0o700 })
         const identity = isOthers(command) ? yield* identityOf(command) : undefined
         if (identity !== undefined) yield* open(identity)
         return yield* writeScript(command, identity)
@@ -106,15 +106,6 @@ export const openWorkspace: (
     return workspace
   }
 )
-
-/** What is wrong with it otherwise is told by whoever tries to make it. */
-const isDirectory = (path: string): boolean => {
-  try {
-    return statSync(path, { throwIfNoEntry: false })?.isDirectory() === true
-  } catch {
-    return false
-  }
-}
 
 /** What chown(2) takes for "as it is". */
 const unchanged = 2 ** 32 - 1

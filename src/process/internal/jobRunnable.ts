@@ -133,7 +133,7 @@ const live = Effect.fnUntraced(function*<R>(plan: Plan<R>, handle: Handle) {
   if (plan.ready !== undefined || plan.liveness !== undefined) {
     return yield* Effect.raceFirst(over, Effect.andThen(serving, Effect.never))
   }
-  // Nothing that it has to wait for.
+  // Nothing in it waits: only a probe does, for ever where the run has ended.
   yield* serving
   return yield* over
 })

@@ -147,7 +147,7 @@ const live = Effect.fnUntraced(function*(
   reading: Fiber.Fiber<void>,
   onSignalFailed: Attached["onSignalFailed"]
 ) {
-  const feeding = yield* feed(command, process)
+  const forks = [reading, ...(yield* feed(command, process))]
   const stop = yield* Effect.raceFirst(Effect.as(process.status, undefined), Deferred.await(asked.stop))
   asked.isSwept = stop === undefined
   const { forced, left } = yield* empty({ process, limits, asked, onSignalFailed }, stop)
@@ -156,7 +156,7 @@ const live = Effect.fnUntraced(function*(
   const status = yield* within(process.status, survivors.length === 0 ? Infinity : 0, unkillable)
   const isRead = reading.pollUnsafe() !== undefined ||
     (yield* within(Effect.as(Fiber.await(reading), true), limits.drainMillis, false))
-  yield* Fiber.interruptAll([reading, ...feeding])
+  yield* Fiber.interruptAll(forks)
   yield* process.release
   const endedAt = yield* Clock.currentTimeMillis
   const ended: Ended = { status, startedAt, endedAt, forced, survivors, isCut: !isRead }

@@ -1,7 +1,7 @@
 /** A hundred idle processes: how long until they are up, what it takes to hold them, to bring one back, to stop them. */
 import * as Effect from "effect/Effect"
 import { median } from "../harness.ts"
-import { cpuMillis, isAlive, NotMeasured, pids, proportionalBytes, sleepers, sum, until } from "./processes.ts"
+import { cpuMillis, NotMeasured, pids, proportionalBytes, sleepers, sleepOf, sum, until } from "./processes.ts"
 import type { Child } from "./programs/children.ts"
 import { type Instance, launch, type Subject } from "./subjects.ts"
 import type { World } from "./world.ts"
@@ -87,9 +87,10 @@ const idle = (instance: Instance, prefix: string, idleMillis: number) =>
  * takes half a core, which whoever stops them could use.
  */
 const untilGone = (prefix: string) => {
+  const isThere = (pid: number): boolean => sleepOf(pid)?.startsWith(prefix) === true
   let known = [...sleepers(prefix).values()]
   return (): boolean => {
-    while (known.length > 0 && !isAlive(known.at(-1)!)) known.pop()
+    while (known.length > 0 && !isThere(known.at(-1)!)) known.pop()
     if (known.length === 0) known = [...sleepers(prefix).values()]
     return known.length === 0
   }

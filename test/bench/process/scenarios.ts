@@ -103,19 +103,19 @@ const hold: Scenario = {
     const { bare, loaded, ours, oursParallel, spawner } = subjects
     const bases = [bare, loaded, spawner]
     const lives = new Map<Subject, Array<Life>>([ours, ...bases, oursParallel, ...others].map((one) => [one, []]))
-    for (let round = 0; round < rounds; round++) {
-      const left = rounds - round
+    const idleOf = (subject: Subject): number => {
+      if (subject === ours || subject === bare) return idleMillis
+      return others.includes(subject) ? idleMillis / 3 : 0
+    }
+    for (let left = rounds; left > 0; left--) {
       const isLast = left === 1
       for (const subject of lives.keys()) {
-        if (others.includes(subject) && left > roundsOfOthers) continue
+        const isOther = others.includes(subject)
+        if (isOther && left > roundsOfOthers) continue
         const what: What = {
-          tells: !others.includes(subject),
-          kills: subject === oursParallel ? 0 : isLast || !others.includes(subject) ? kills : 0,
-          idleMillis: !isLast || subject === oursParallel || (subject !== bare && bases.includes(subject))
-            ? 0
-            : others.includes(subject)
-            ? idleMillis / 3
-            : idleMillis
+          tells: !isOther,
+          kills: subject !== oursParallel && (isLast || !isOther) ? kills : 0,
+          idleMillis: isLast ? idleOf(subject) : 0
         }
         lives.get(subject)!.push(yield* orFailed(subject.name, live(world, subject, what), noLife))
       }
