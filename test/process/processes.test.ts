@@ -2,7 +2,7 @@ import { assert, describe } from "@effect/vitest"
 import { Effect, Fiber, PlatformError, Redacted, Result, Stream } from "effect"
 import { Command, ExitStatus, Job, ProcessError, Spawner } from "effect-supervisor/process"
 import { chmodSync, existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs"
-import { join } from "node:path"
+import { dirname, join } from "node:path"
 import {
   fixture,
   isRoot,
@@ -339,6 +339,31 @@ describe("Command: whose process it is", () => {
         const { stdout } = yield* ran(sh("id -u; id -g", { uid }))
         assert.deepStrictEqual(stdout, ["65534", "65534"])
       }
+    }))
+
+  real("as another user it sees nothing of what is not its own", ({ directory }) =>
+    Effect.gen(function*() {
+      if (!isRoot) return
+      chmodSync(directory, 0o755)
+      mkdirSync(join(directory, "jobs"), { mode: 0o711 })
+      const neighbour = yield* started(
+        sh("echo secret; echo secret > \"$EFFECT_SUPERVISOR_DATA_DIR/file\"; exec sleep 60")
+      )
+      yield* said(neighbour, "secret")
+      const other = (yield* neighbour.info).directory
+      const places = [
+        dirname(other),
+        other,
+        join(other, "file"),
+        neighbour.logs!.directory,
+        dirname(neighbour.logs!.directory)
+      ]
+      for (const place of places) {
+        const { stdout } = yield* ran(sh(`ls ${place} 2>/dev/null; cat ${place} 2>/dev/null`, { uid: 65_534 }))
+        assert.deepStrictEqual(stdout, [], place)
+      }
+      const modeOf = (place: string) => statSync(join(directory, "jobs", place)).mode & 0o777
+      assert.deepStrictEqual([modeOf("data"), modeOf("logs")], [0o711, 0o700])
     }))
 
   real("as another user it may use its private directory", ({ directory }) =>
