@@ -22,6 +22,7 @@ import * as Command from "./Command.ts"
 import type * as ExitStatus from "./ExitStatus.ts"
 import { type Piped, withPipes } from "./internal/childPipes.ts"
 import * as spawning from "./internal/spawning.ts"
+import { spawnTurn } from "./internal/spawnTurn.ts"
 import { SignalFailed, type SpawnFailed } from "./ProcessError.ts"
 import type { Signal } from "./Signal.ts"
 
@@ -150,6 +151,7 @@ const spawn = Effect.fnUntraced(function*(
   guard: spawning.Guard,
   command: Command.Command
 ) {
+  yield* spawnTurn
   const watch = yield* guard(command)
   const scope = yield* Scope.make()
   const piped = yield* spawning.toChildProcess(command, watch.env).pipe(

@@ -156,7 +156,7 @@ describe("Guardian, when its supervisor is killed with SIGKILL", () => {
       }
     }), 60_000)
 
-  it.live("also one that has thrown its environment away, a turn after it was registered", () =>
+  it.live("also one that has thrown its environment away, as soon as it was registered", () =>
     Effect.gen(function*() {
       if (!hasProc) return
       const supervisor = yield* run("stranger")
@@ -168,6 +168,20 @@ describe("Guardian, when its supervisor is killed with SIGKILL", () => {
       yield* supervisor.kill
       yield* gone(groups!)
     }))
+
+  it.live(
+    "during the spawn after those that cleared their environment, in ten out of ten",
+    () =>
+      Effect.gen(function*() {
+        if (!hasProc) return
+        for (let round = 0; round < 10; round++) {
+          const supervisor = yield* run("cleared", 4)
+          assert.strictEqual(yield* supervisor.end, "SIGKILL")
+          yield* noneMarked()
+        }
+      }),
+    60_000
+  )
 
   it.live("although it has just told the guardian more than fits into the pipe", () =>
     Effect.gen(function*() {

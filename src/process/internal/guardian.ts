@@ -84,7 +84,7 @@ interface Post {
   readonly entries: Set<string>
   /** How many entries the journal has. */
   lines: number
-  /** Lines of this turn of the event loop, to be written at its end: each write wakes the guardian. */
+  /** Lines that are yet to be written: each write wakes the guardian. */
   pending: string
   /** Tokens that it was told, for spawns to come. */
   spares: Array<string>
@@ -173,8 +173,8 @@ const flush = (post: Post): void => {
   if (pending !== "") post.child?.stdin?.write(pending)
 }
 
-/** Until it is written, a process is found by its token; a number that is free is nobody else's so soon. */
-const write = (post: Post, line: string): void => {
+/** To be written with what comes next, at the latest at the end of this turn of the event loop. */
+const note = (post: Post, line: string): void => {
   post.lines++
   if (post.lines > 2 * post.entries.size + journalSlack) return rewrite(post)
   if (post.pending === "") setImmediate(flush, post)
@@ -219,13 +219,17 @@ const newToken = (post: Post): string => {
   return token
 }
 
+const stockUp = (post: Post): void => {
+  post.spares = Array.from({ length: stock }, () => newToken(post))
+  for (const token of post.spares) note(post, `? ${token}\n`)
+}
+
 /** A token that the guardian has been told. */
 const toldToken = (post: Post): string => {
   // Without users there is none to be had: whoever spawns now has outlived what it was to belong to.
   if (post.child === undefined && post.users > 0 && now() >= post.retryAt) replace(post)
   if (post.spares.length === 0) {
-    post.spares = Array.from({ length: stock }, () => newToken(post))
-    for (const token of post.spares) write(post, `? ${token}\n`)
+    stockUp(post)
     flush(post)
   }
   return post.spares.pop()!
@@ -240,17 +244,22 @@ const prepare = (post: Post): Effect.Effect<string> =>
   })
 
 const cancel = (post: Post, token: string): void => {
-  if (post.entries.delete(`?${token}`)) write(post, `! ${token}\n`)
+  if (post.entries.delete(`?${token}`)) note(post, `! ${token}\n`)
 }
 
 const watch = (post: Post, token: string, target: string): void => {
   post.entries.delete(`?${token}`)
   post.entries.add(`+${target}`)
-  write(post, `+ ${token} ${target}\n`)
+  note(post, `+ ${token} ${target}\n`)
+  // With the same write, so that the next spawn finds one.
+  if (post.spares.length === 0) stockUp(post)
+  // At once: it may throw its environment away, and its token with that.
+  flush(post)
 }
 
 const unwatch = (post: Post, target: string): void => {
-  if (post.entries.delete(`+${target}`)) write(post, `- ${target}\n`)
+  // A number that has become free is nobody else's before the end of the turn.
+  if (post.entries.delete(`+${target}`)) note(post, `- ${target}\n`)
 }
 
 // --------------------------------------------------------------------------------------------------------- the users
