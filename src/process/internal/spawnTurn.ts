@@ -1,26 +1,37 @@
 /**
- * One spawn in a turn of the event loop: Node stops it for as long as a fork takes, some milliseconds, and many in a row
- * would keep everything else waiting, also the news that those before have started.
+ * When to spawn. Node stops the event loop for as long as a fork takes, one or two milliseconds: many in a row would keep
+ * everything else waiting, also the news that those before have started.
  *
  * Floor 3.
  */
 import * as Effect from "effect/Effect"
 
-let isTaken = false
+/** For so long spawns may follow each other in one turn of the event loop. Each turn between them takes its time, too. */
+const budgetMillis = 10
+
+/** When the first spawn of this turn began. */
+let begunAt: number | undefined
 const waiting: Array<() => void> = []
 
-const next = (): void => {
-  const resume = waiting.shift()
-  isTaken = resume !== undefined
-  if (resume === undefined) return
+/** The machine's time, which is what a fork takes. */
+const now = (): number => performance.now()
+
+const begin = (): number => {
   setImmediate(next)
-  resume()
+  begunAt = now()
+  return begunAt
 }
 
-/** Goes on at once if nobody has spawned in this turn, and else in a turn to come: first come, first served. */
+const next = (): void => {
+  begunAt = undefined
+  if (waiting.length === 0) return
+  const from = begin()
+  do waiting.shift()!()
+  while (waiting.length > 0 && now() - from < budgetMillis)
+}
+
+/** Goes on at once, or in a turn to come if there were enough spawns in this one: first come, first served. */
 export const spawnTurn: Effect.Effect<void> = Effect.suspend(() => {
-  if (isTaken) return Effect.callback<void>((resume) => void waiting.push(() => resume(Effect.void)))
-  isTaken = true
-  setImmediate(next)
-  return Effect.void
+  if (waiting.length === 0 && now() - (begunAt ?? begin()) < budgetMillis) return Effect.void
+  return Effect.callback<void>((resume) => void waiting.push(() => resume(Effect.void)))
 })
