@@ -12,9 +12,9 @@ import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import { type ChildProcess, spawn } from "node:child_process"
-import { randomBytes } from "node:crypto"
 import { Socket } from "node:net"
 import { type Limit, Window } from "../../internal/window.ts"
+import { Journal } from "./guardianJournal.ts"
 import { script } from "./guardianScript.ts"
 import { isGone } from "./processTable.ts"
 import type { Tagged } from "../../internal/tagged.ts"
@@ -56,12 +56,6 @@ export interface Guardian {
 /** So many guardians may die within a minute and be replaced. After one more there is none for a minute. */
 const limit: Limit = { restarts: 5, withinMillis: 60_000 }
 
-/** The journal may be longer than what holds by that many lines, before a new one is sent. */
-const journalSlack = 256
-
-/** How many tokens the guardian is told at once, for spawns to come. */
-const stock = 8
-
 /** How long a spawn waits for the guardian to read, in milliseconds. */
 const patienceMillis = 200
 
@@ -80,14 +74,7 @@ interface Post {
   readonly deaths: Window
   /** Where its warning goes. */
   readonly context: Context.Context<never>
-  /** What holds: the entries of a journal that was just rewritten. */
-  readonly entries: Set<string>
-  /** How many entries the journal has. */
-  lines: number
-  /** Lines that are yet to be written: each write wakes the guardian. */
-  pending: string
-  /** Tokens that it was told, for spawns to come. */
-  spares: Array<string>
+  readonly journal: Journal
 }
 
 let current: Post | undefined
@@ -141,7 +128,7 @@ const start = (post: Post): GuardianUnavailable | undefined => {
     child.once("exit", () => {
       if (post.child === child) replace(post)
     })
-    if (post.entries.size > 0) rewrite(post)
+    post.journal.tell(child.stdin ?? undefined)
     return undefined
   } catch (cause) {
     return new GuardianUnavailable({ detail: String(cause), cause })
@@ -151,6 +138,7 @@ const start = (post: Post): GuardianUnavailable | undefined => {
 /** Somebody killed the guardian, so there comes another. One that cannot stay alive is left alone for a while. */
 const replace = (post: Post): void => {
   post.child = undefined
+  post.journal.tell(undefined)
   const error = post.deaths.record(now())
     ? start(post)
     : new GuardianUnavailable({ detail: `it died ${limit.restarts + 1} times within a minute`, cause: undefined })
@@ -161,28 +149,7 @@ const replace = (post: Post): void => {
   Effect.runForkWith(post.context)(Effect.logWarning(error.message))
 }
 
-// --------------------------------------------------------------------------------------------------------- the lines
-
-/**
- * Node hands what is written to a pipe to the kernel before `write` returns, unless the pipe is full (some 200 writes that the
- * guardian has not read yet): it will be read even if this process is killed in the next instant.
- */
-const flush = (post: Post): void => {
-  const { pending } = post
-  post.pending = ""
-  if (pending !== "") post.child?.stdin?.write(pending)
-}
-
-/** To be written with what comes next, at the latest at the end of this turn of the event loop. */
-const note = (post: Post, line: string): void => {
-  post.lines++
-  if (post.lines > 2 * post.entries.size + journalSlack) return rewrite(post)
-  if (post.pending === "") setImmediate(flush, post)
-  post.pending += line
-}
-
-/** Whether lines wait in this process because the pipe is full. */
-const isBehind = (post: Post): boolean => (post.child?.stdin?.writableLength ?? 0) > 0
+// -------------------------------------------------------------------------------------------------------- the tokens
 
 /**
  * Waits until the kernel has all tokens. Without end nobody waits, for a guardian that somebody has stopped: then the
@@ -194,8 +161,7 @@ const delivered = (post: Post): Effect.Effect<void> =>
       post.patient = false
       resume(Effect.void)
     }, patienceMillis)
-    // An empty line says nothing, and is written when all others are.
-    post.child?.stdin?.write("\n", () => {
+    post.journal.whenTaken(() => {
       post.patient = true
       clearTimeout(timer)
       resume(Effect.void)
@@ -203,64 +169,16 @@ const delivered = (post: Post): Effect.Effect<void> =>
     return Effect.sync(() => clearTimeout(timer))
   })
 
-const rewrite = (post: Post): void => {
-  post.lines = post.entries.size
-  post.pending = ""
-  post.child?.stdin?.write(`= ${[...post.entries].join(" ")}\n`)
-}
-
-/** Of a fixed length, so that no token is the beginning of another. */
-const tokenPrefix = randomBytes(8).toString("hex")
-let tokens = 0
-
-const newToken = (post: Post): string => {
-  const token = `${tokenPrefix}${(++tokens).toString(16).padStart(8, "0")}`
-  post.entries.add(`?${token}`)
-  return token
-}
-
-const stockUp = (post: Post): void => {
-  post.spares = Array.from({ length: stock }, () => newToken(post))
-  for (const token of post.spares) note(post, `? ${token}\n`)
-}
-
-/** A token that the guardian has been told. */
-const toldToken = (post: Post): string => {
-  // Without users there is none to be had: whoever spawns now has outlived what it was to belong to.
-  if (post.child === undefined && post.users > 0 && now() >= post.retryAt) replace(post)
-  if (post.spares.length === 0) {
-    stockUp(post)
-    flush(post)
-  }
-  return post.spares.pop()!
-}
-
 /** Nothing is spawned before its token is safe. */
 const prepare = (post: Post): Effect.Effect<string> =>
   Effect.suspend(() => {
-    const token = toldToken(post)
-    if (!post.patient || !isBehind(post)) return Effect.succeed(token)
-    return Effect.as(Effect.onInterrupt(delivered(post), () => Effect.sync(() => cancel(post, token))), token)
+    // Without users there is none to be had: whoever spawns now has outlived what it was to belong to.
+    if (post.child === undefined && post.users > 0 && now() >= post.retryAt) replace(post)
+    const { journal } = post
+    const token = journal.token()
+    if (!post.patient || !journal.isBehind) return Effect.succeed(token)
+    return Effect.as(Effect.onInterrupt(delivered(post), () => Effect.sync(() => journal.cancel(token))), token)
   })
-
-const cancel = (post: Post, token: string): void => {
-  if (post.entries.delete(`?${token}`)) note(post, `! ${token}\n`)
-}
-
-const watch = (post: Post, token: string, target: string): void => {
-  post.entries.delete(`?${token}`)
-  post.entries.add(`+${target}`)
-  note(post, `+ ${token} ${target}\n`)
-  // With the same write, so that the next spawn finds one.
-  if (post.spares.length === 0) stockUp(post)
-  // At once: it may throw its environment away, and its token with that.
-  flush(post)
-}
-
-const unwatch = (post: Post, target: string): void => {
-  // A number that has become free is nobody else's before the end of the turn.
-  if (post.entries.delete(`+${target}`)) note(post, `- ${target}\n`)
-}
 
 // --------------------------------------------------------------------------------------------------------- the users
 
@@ -280,10 +198,7 @@ const enter = Effect.fnUntraced(function*() {
     patient: true,
     deaths: new Window(limit),
     context,
-    entries: new Set<string>(),
-    lines: 0,
-    pending: "",
-    spares: []
+    journal: new Journal()
   }
   if (post.child === undefined) {
     const error = start(post)
@@ -300,7 +215,7 @@ const leave = ({ post, targets }: User): Effect.Effect<void> =>
   Effect.suspend(() => {
     for (const [pid, target] of targets) {
       // A process is to kill(2) what a group is with the other sign.
-      if (isGone(target.startsWith("g") ? pid : -pid)) unwatch(post, target)
+      if (isGone(target.startsWith("g") ? pid : -pid)) post.journal.unwatch(target)
     }
     post.users--
     return post.users > 0 ? Effect.void : close(post)
@@ -310,9 +225,7 @@ const leave = ({ post, targets }: User): Effect.Effect<void> =>
 const close = (post: Post): Effect.Effect<void> =>
   Effect.callback<void>((resume) => {
     if (current === post) current = undefined
-    for (const token of post.spares) post.entries.delete(`?${token}`)
-    post.spares = []
-    rewrite(post)
+    post.journal.close()
     const child = post.child
     post.child = undefined
     if (child === undefined) return resume(Effect.void)
@@ -341,16 +254,16 @@ export const acquire: Effect.Effect<Guardian, GuardianUnavailable, Scope.Scope> 
     prepare: prepare(post),
     watch: (token, pid, kind = "group") =>
       Effect.sync(() => {
-        if (!Number.isSafeInteger(pid) || pid <= 1) return cancel(post, token)
+        if (!Number.isSafeInteger(pid) || pid <= 1) return post.journal.cancel(token)
         const target = `${kind === "group" ? "g" : "p"}${pid}`
         targets.set(pid, target)
-        watch(post, token, target)
+        post.journal.watch(token, target)
       }),
-    cancel: (token) => Effect.sync(() => cancel(post, token)),
+    cancel: (token) => Effect.sync(() => post.journal.cancel(token)),
     unwatch: (pid) =>
       Effect.sync(() => {
         const target = targets.get(pid)
-        if (target !== undefined && targets.delete(pid)) unwatch(post, target)
+        if (target !== undefined && targets.delete(pid)) post.journal.unwatch(target)
       }),
     pid: Effect.sync(() => post.child?.pid)
   })
