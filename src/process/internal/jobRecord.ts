@@ -6,6 +6,7 @@ import * as FileSystem from "effect/FileSystem"
 import * as Path from "effect/Path"
 import type { PlatformError } from "effect/PlatformError"
 import type * as Scope from "effect/Scope"
+import { statSync } from "node:fs"
 import * as Command from "../Command.ts"
 import type { PastRun } from "../Job.ts"
 import { type Identity, identityOf, isOthers, type UnknownUser } from "./identity.ts"
@@ -96,8 +97,9 @@ export const openWorkspace: (
     const workspace: Workspace = {
       directory,
       prepare: Effect.fnUntraced(function*(command) {
-        // Before each run: somebody may have cleaned up.
-        yield* fs.makeDirectory(directory, { recursive: true, mode: 0o700 })
+        // Before each run: somebody may have cleaned up. Without a wait, whatever the file system, if nobody has: so that a
+        // restart is one that TestClock controls.
+        if (!isDirectory(directory)) yield* fs.makeDirectory(directory, { recursive: true, mode: 0o700 })
         const identity = isOthers(command) ? yield* identityOf(command) : undefined
         if (identity !== undefined) yield* open(identity)
         return yield* writeScript(command, identity)
@@ -106,6 +108,15 @@ export const openWorkspace: (
     return workspace
   }
 )
+
+/** What is wrong with it otherwise is told by whoever tries to make it. */
+const isDirectory = (path: string): boolean => {
+  try {
+    return statSync(path, { throwIfNoEntry: false })?.isDirectory() === true
+  } catch {
+    return false
+  }
+}
 
 /** What chown(2) takes for "as it is". */
 const unchanged = 2 ** 32 - 1
