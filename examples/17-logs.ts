@@ -45,4 +45,4 @@ const main = Effect.gen(function*() {
   yield* Console.log(`tail: ${last.map((line) => line.text).join(", ")}`)
 })
 
-Effect.runPromise(Effect.scoped(Effect.provide(main, NodeJobs.layer())))
+Effect.runPromise(Effect.provide(Effect.scoped(main), NodeJobs.layer()))

@@ -33,4 +33,4 @@ const main = Effect.gen(function*() {
   yield* say("try-restart", yield* job.tryRestart())
 })
 
-Effect.runPromise(Effect.scoped(Effect.provide(main, NodeJobs.layer())))
+Effect.runPromise(Effect.provide(Effect.scoped(main), NodeJobs.layer()))

@@ -38,4 +38,4 @@ const main = Effect.gen(function*() {
   yield* Console.log(lines.map((line) => line.text).join("\n"))
 })
 
-Effect.runPromise(Effect.scoped(Effect.provide(main, NodeJobs.layer())))
+Effect.runPromise(Effect.provide(Effect.scoped(main), NodeJobs.layer()))

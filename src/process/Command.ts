@@ -68,7 +68,8 @@ export interface Interpreter {
 export const filePath = "@FILE_PATH"
 
 /**
- * The interpreters that have a name.
+ * The interpreters that have a name. To `node` a script is an ES module; for one with `require` take
+ * `{ program: "node", extension: "cjs" }`.
  *
  * @category constants
  * @since 0.1.0

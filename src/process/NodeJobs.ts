@@ -24,7 +24,7 @@ export interface Options extends JobsOptions, SpawnerOptions {}
 
 /**
  * Jobs, and the Spawner, file system and paths they stand on. Provide it once, around what runs the jobs: it also holds
- * the list of them.
+ * the list of them. Around `Effect.scoped`, too: with the layer inside, it would end jobs before their manager stops them.
  *
  * **Example** (A command under supervision)
  *
