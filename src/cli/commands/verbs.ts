@@ -19,6 +19,7 @@ import { select, unknown } from "../internal/children.ts"
 import { connect } from "../internal/connection.ts"
 import { neutralise } from "../internal/escapes.ts"
 import { type Globals, Json, style } from "../internal/globals.ts"
+import { invocation } from "../internal/invocation.ts"
 import * as nothing from "../internal/nothingDone.ts"
 import { note, printJson, printLines } from "../internal/output.ts"
 import type { Style } from "../internal/style.ts"
@@ -152,12 +153,13 @@ const tellOfWaiting = Effect.fnUntraced(function*(
   targets: ReadonlyArray<string>
 ) {
   yield* Effect.sleep(patience.firstMillis)
+  const esv = yield* invocation
   while (true) {
     const children = yield* select(yield* client.status, targets)
     const [one, ...others] = children.filter(({ state }) => passing[state._tag] !== undefined)
     if (one !== undefined) {
       const more = others.length === 0 ? "" : `, and ${others.length} more`
-      const what = `${one.path} ${passing[one.state._tag]} ("esv why ${one.path}")${more}`
+      const what = `${one.path} ${passing[one.state._tag]} ("${esv} why ${one.path}")${more}`
       yield* note(`Waiting: ${what}. Ctrl-C ends the waiting, and not the ${verb}.`)
     }
     yield* Effect.sleep(patience.nextMillis)
